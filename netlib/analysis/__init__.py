@@ -1,0 +1,44 @@
+"""Measures of responses: counts, tuning, selectivity, decoding. Knows nothing of where a recording came from."""
+
+from netlib.analysis.counts import counting_windows, psth, psth_of_spikes, response_counts, tuning_curves
+from netlib.analysis.decoding import decode_recording, decoding_error, population_vector
+from netlib.analysis.membrane import fit_trace_tuning, trace_means
+from netlib.analysis.profile import population_profile
+from netlib.analysis.selectivity import (
+    circular_variance,
+    direction_index,
+    half_width,
+    orientation_index,
+    preferred_orientation,
+)
+from netlib.analysis.spiking import fano_factor, isi_cv, isi_cv2, population_summary, spike_intervals
+from netlib.analysis.tables import fit_population, tuning_table
+from netlib.analysis.tuning import fit_tuning, fit_tuning_continuous
+
+__all__ = [
+    "circular_variance",
+    "counting_windows",
+    "decode_recording",
+    "decoding_error",
+    "direction_index",
+    "fano_factor",
+    "fit_population",
+    "fit_trace_tuning",
+    "fit_tuning",
+    "fit_tuning_continuous",
+    "half_width",
+    "isi_cv",
+    "isi_cv2",
+    "orientation_index",
+    "population_profile",
+    "population_summary",
+    "population_vector",
+    "preferred_orientation",
+    "psth",
+    "psth_of_spikes",
+    "response_counts",
+    "spike_intervals",
+    "trace_means",
+    "tuning_curves",
+    "tuning_table",
+]

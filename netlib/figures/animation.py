@@ -1,0 +1,192 @@
+"""What was shown and what the ring did, side by side, frame by frame."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from collections.abc import Iterator, Sequence
+from io import BytesIO
+from pathlib import Path
+
+import numpy as np
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.figure import Figure
+from tqdm import tqdm
+
+from netlib.figures.binning import check_populations, check_window, ring_rates
+from netlib.figures.ring import closed, finish_legend, prepare_ring
+from netlib.figures.style import colour_of, dashes_of, name_of, styled
+from netlib.provenance import atomic_write
+from netlib.recordings.recording import Recording
+from netlib.stimuli.movie import Movie
+from netlib.units import check_choice, check_number, check_type
+
+__all__ = ["animate"]
+
+FORMATS = (".gif", ".mp4")
+#: Colours of a gif: few enough for small files.
+COLOURS_OF_GIF = 64
+
+
+@styled
+def animate(
+    movie: Movie,
+    recording: Recording,
+    path: str | os.PathLike,
+    *,
+    fps: float = 20.0,
+    speed: float = 1.0,
+    window: tuple[float, float] | None = None,
+    integration: float = 50.0,
+    populations: Sequence[str] | None = None,
+    dpi: float = 80.0,
+    progress: bool | None = None,
+) -> Path:
+    """Write an animation of the movie next to the activity on the ring, as ``.gif`` or ``.mp4``.
+
+    Parameters
+    ----------
+    movie : Movie
+        What was shown; its time 0 is that of the recording.
+    recording : Recording
+        What the ring did.
+    path : path
+        Where; written atomically.
+    fps : float
+        Frames per second of the file (Hz). A gif holds whole hundredths of a second per frame: 20 and 25 are exact.
+    speed : float
+        Playing speed; 1 is real time, 0.25 is four times slower.
+    window : tuple of float, optional
+        Start and end (ms); by default all that both hold.
+    integration : float
+        Rates are means over this much time up to the end of the frame (ms).
+    populations : sequence of str, optional
+        Which populations; by default E and I.
+    dpi : float
+        Resolution; at 80 a frame has 544 × 304 pixels.
+    progress : bool, optional
+        Show a progress bar; by default only on a terminal.
+
+    Returns
+    -------
+    Path
+        The file.
+
+    Raises
+    ------
+    ValueError
+        If the ending is neither ``.gif`` nor ``.mp4``, the window leaves the movie or the recording, or it is
+        shorter than one frame.
+    """
+    check_type("movie", movie, Movie)
+    check_type("recording", recording, Recording)
+    suffix = check_choice("format", Path(path).suffix.lower(), FORMATS)
+    fps = check_number("fps", fps, "Hz", 0.1, 50 if suffix == ".gif" else 120)
+    speed = check_number("speed", speed, "", 0, low_open=True)
+    integration = check_number("integration", integration, "ms", 0, low_open=True)
+    dpi = check_number("dpi", dpi, "dots per inch", 20, 400)
+    end = min(movie.duration, recording.duration)
+    start, stop = check_window(recording, (0.0, end) if window is None else window)
+    if stop > movie.duration + 1e-6:
+        raise ValueError(f"window ends at {stop:g} ms, after the movie: it must end by {movie.duration:g} ms")
+    delay = 10.0 * round(100.0 / fps) if suffix == ".gif" else 1000.0 / fps
+    step = delay * speed
+    n = int(np.floor((stop - start) / step + 1e-6))
+    if n < 1:
+        raise ValueError(f"window lasts {stop - start:g} ms, less than one frame of {step:g} ms: make it longer")
+    times = start + step * np.arange(n)
+    names = check_populations(recording, populations, ("E", "I"))
+    images = tqdm(
+        _images(movie, recording, times, step, integration, names, dpi), "animation", n,
+        disable=None if progress is None else not progress,
+    )  # fmt: skip
+    data = _gif(images, delay) if suffix == ".gif" else _mp4(images, 1000.0 / delay)
+    return atomic_write(path, lambda file: file.write(data))
+
+
+def _images(
+    movie: Movie, recording: Recording, times: np.ndarray, step: float, integration: float, names: list[str], dpi: float
+) -> Iterator[np.ndarray]:
+    """Frames (height, width, 3) of 8 bits; what does not change is drawn once."""
+    ends = times + step
+    windows = np.column_stack([np.maximum(ends - integration, 0.0), np.minimum(ends, recording.duration)])
+    bumps = {name: ring_rates(recording.population(name), windows) for name in names}
+    top = max(float(np.nanmax(rates)) for _, rates in bumps.values())
+    figure = Figure(figsize=(6.8, 3.8), dpi=dpi, layout="constrained")
+    canvas = FigureCanvasAgg(figure)
+    left, right = figure.add_subplot(1, 2, 1), figure.add_subplot(1, 2, 2, projection="polar")
+    shown = movie.frame_index(times)
+    options = {"cmap": "gray", "vmin": 0, "vmax": 1, "origin": "upper", "interpolation": "nearest", "animated": True}
+    image = left.imshow(movie.frames[shown[0]], **options)
+    left.set(xticks=[], yticks=[], xlabel=f"{movie.shape[2]} × {movie.shape[1]} px")
+    clock = left.text(0.5, 1.03, "", transform=left.transAxes, ha="center", animated=True)
+    lines = {
+        name: right.plot([], [], color=colour_of(name), ls=dashes_of(name), lw=1.8, label=name_of(name), animated=True)[
+            0
+        ]
+        for name in names
+    }
+    prepare_ring(right, top)
+    (mark,) = right.plot(
+        [],
+        [],
+        color="black",
+        lw=1.2,
+        ls=(0, (1, 1.5)),
+        marker="D",
+        ms=5,
+        label="stimulus",
+        animated=True,
+        clip_on=False,
+    )
+    right.set_title(f"mean rate, last {integration:g} ms", pad=12)
+    finish_legend(right)
+    canvas.draw()
+    figure.set_layout_engine("none")
+    background = canvas.copy_from_bbox(figure.bbox)
+    for k, angle in enumerate(_orientation_at(recording, times)):
+        canvas.restore_region(background)
+        image.set_data(movie.frames[shown[k]])
+        clock.set_text(f"{times[k]:.0f} ms")
+        for name, line in lines.items():
+            centres, rates = bumps[name]
+            line.set_data(*closed(centres, rates[:, k]))
+        mark.set_data(([], []) if np.isnan(angle) else (2 * np.radians([angle, angle]), [0, right.get_ylim()[1]]))
+        for artist in (image, clock, *lines.values(), mark):
+            artist.axes.draw_artist(artist)
+        yield np.asarray(canvas.buffer_rgba())[:, :, :3].copy()
+
+
+def _orientation_at(recording: Recording, times: np.ndarray) -> np.ndarray:
+    """Orientation on screen (deg) at each time, NaN in the gaps."""
+    windows = recording.protocol.windows()
+    angles = recording.protocol.table["orientation"].to_numpy(float)
+    row = np.searchsorted(windows[:, 0], times + 1e-6, side="right") - 1
+    seen = (row >= 0) & (times < windows[np.maximum(row, 0), 1] - 1e-6)
+    return np.where(seen, angles[np.maximum(row, 0)], np.nan)
+
+
+def _gif(images: Iterator[np.ndarray], delay: float) -> bytes:
+    from PIL import Image
+
+    pages: list[Image.Image] = []
+    for pixels in images:
+        page = Image.fromarray(pixels)
+        # One palette for all, from the first frame: no flicker, smaller differences.
+        page = page.quantize(COLOURS_OF_GIF) if not pages else page.quantize(palette=pages[0], dither=Image.Dither.NONE)
+        pages.append(page)
+    buffer = BytesIO()
+    pages[0].save(buffer, "GIF", save_all=True, append_images=pages[1:], duration=int(delay), loop=0)
+    return buffer.getvalue()
+
+
+def _mp4(images: Iterator[np.ndarray], fps: float) -> bytes:
+    import imageio.v2 as imageio
+
+    options = {"codec": "libx264", "pixelformat": "yuv420p", "macro_block_size": 2, "quality": 7}
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "animation.mp4"
+        with imageio.get_writer(path, format="FFMPEG", fps=fps, **options) as writer:
+            for pixels in images:
+                writer.append_data(pixels)
+        return path.read_bytes()

@@ -1,0 +1,37 @@
+"""Ring networks of excitatory and inhibitory cells, built in PyNN.
+
+``run_ring(preset("v1"), drive, seed)`` runs one; :func:`netlib.recordings.record_ring` shows it a protocol.
+"""
+
+from netlib.networks.bulk import bulk_connector
+from netlib.networks.drive import SpikeDrive, input_rates, rate_drive
+from netlib.networks.kernels import DistanceDecay, Kernel, OneToOne, Probability, Uniform, VonMises
+from netlib.networks.parameters import Cell, Connection, Delay, InputTuning, RingParameters, set_values
+from netlib.networks.presets import PRESETS, preset
+from netlib.networks.ring import Activity, run_ring
+from netlib.networks.simulator import BACKENDS, open_simulator
+
+__all__ = [
+    "BACKENDS",
+    "PRESETS",
+    "Activity",
+    "Cell",
+    "Connection",
+    "Delay",
+    "DistanceDecay",
+    "InputTuning",
+    "Kernel",
+    "OneToOne",
+    "Probability",
+    "RingParameters",
+    "SpikeDrive",
+    "Uniform",
+    "VonMises",
+    "bulk_connector",
+    "input_rates",
+    "open_simulator",
+    "preset",
+    "rate_drive",
+    "run_ring",
+    "set_values",
+]

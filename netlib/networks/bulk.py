@@ -1,0 +1,106 @@
+"""Connect two PyNN populations with a few NEST calls instead of one per target cell.
+
+PyNN evaluates and connects one target cell at a time. :func:`bulk_connector` gives a PyNN connector that
+hands NEST whole blocks of target cells: the same synapses, spikes and ``projection.get``, much sooner.
+Anything but static synapses on NEST in one process goes PyNN's own way.
+
+It relies on private parts of PyNN 0.13 (``_sources``, ``_connections``, ``nest_synapse_label``), which
+``tests/test_networks_bulk.py`` watches.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from lazyarray import larray
+
+__all__ = ["BLOCK_SYNAPSES", "bulk_connector", "pynn_connector"]
+
+#: Pairs of cells evaluated at a time: bounds the memory, 16 bytes or so each.
+BLOCK_SYNAPSES = 100_000
+
+
+def pynn_connector(sim: Any, mask: larray | None) -> Any:
+    """PyNN's own connector for a lazy boolean mask (n_pre, n_post), or for all pairs where it is None."""
+    return sim.AllToAllConnector() if mask is None else sim.ArrayConnector(mask)
+
+
+def bulk_connector(sim: Any, mask: larray | None = None, block: int = BLOCK_SYNAPSES) -> Any:
+    """Connector that makes the same synapses as :func:`pynn_connector`, in blocks of target cells.
+
+    Parameters
+    ----------
+    sim : module
+        A PyNN simulator, such as ``pyNN.nest``; others than NEST get PyNN's own connector.
+    mask : larray of bool, shape (n_pre, n_post), optional
+        Which pairs connect; all where it is None.
+    block : int
+        Pairs of cells evaluated at a time.
+    """
+    if sim.__name__ != "pyNN.nest":
+        return pynn_connector(sim, mask)
+    import nest
+
+    class BulkConnector(sim.AllToAllConnector if mask is None else sim.ArrayConnector):
+        """See :func:`bulk_connector`."""
+
+        def connect(self, projection: Any) -> None:
+            if nest.num_processes > 1 or not isinstance(projection.synapse_type, sim.StaticSynapse):
+                super().connect(projection)
+            else:
+                _connect_in_blocks(nest, projection, mask, block)
+
+    return BulkConnector() if mask is None else BulkConnector(mask)
+
+
+def _connect_in_blocks(nest: Any, projection: Any, mask: larray | None, block: int) -> None:
+    n_pre, n_post = projection.pre.size, projection.post.size
+    space = projection.synapse_type.native_parameters
+    space.shape = (n_pre, n_post)
+    inhibitory = projection.receptor_type == "inhibitory" and projection.post.conductance_based
+    sign = {"weight": -1.0 if inhibitory else 1.0, "delay": 1.0}
+    common = {
+        name: sign[name] * float(space[name].evaluate(simplify=True)) for name in sign if space[name].is_homogeneous
+    }
+    model = _own_model(nest, projection, common)
+    pre_ids, post_ids = (np.asarray(p.all_cells, dtype=np.int64) for p in (projection.pre, projection.post))
+    connected = np.zeros(n_pre, dtype=bool)
+    width = max(1, block // n_pre)
+    for start in range(0, n_post, width):
+        columns = slice(start, min(start + width, n_post))
+        targets = post_ids[columns]
+        if mask is None:  # by target cell, then by source: PyNN's order
+            chosen, sources, targets = None, np.tile(pre_ids, len(targets)), np.repeat(targets, n_pre)
+            connected[:] = True
+        else:
+            chosen = np.ascontiguousarray(np.asarray(mask[:, columns], dtype=bool).T)
+            target, source = np.nonzero(chosen)
+            connected[source] = True
+            sources, targets = pre_ids[source], targets[target]
+        if not len(sources):
+            continue
+        own = {name: sign[name] * _values(space[name], columns, chosen) for name in sign if name not in common}
+        if "weight" in own and own["weight"].min() < 0 < own["weight"].max():
+            raise ValueError("weight has both signs in one projection: all must have the sign of its receptor")
+        nest.Connect(sources, targets, {"rule": "one_to_one"}, {"synapse_model": model, **own})
+    projection._sources.update(pre_ids[connected].tolist())
+    projection._connections = None
+    projection._simulator.state.stale_connection_cache = True
+
+
+def _own_model(nest: Any, projection: Any, common: dict[str, float]) -> str:
+    """Give the projection a synapse model of its own, which holds the parameters all its synapses share.
+
+    PyNN tells projections apart by a label in every synapse, which costs a third more time and memory.
+    """
+    name = f"static_synapse_projection_{projection.nest_synapse_label}"
+    nest.CopyModel("static_synapse", name, common)
+    projection.nest_synapse_model = name
+    projection.nest_synapse_label = None
+    return name
+
+
+def _values(parameter: larray, columns: slice, chosen: np.ndarray | None) -> np.ndarray:
+    values = np.asarray(parameter[:, columns], dtype=float).T
+    return values.ravel() if chosen is None else values[chosen]

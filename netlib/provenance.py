@@ -1,0 +1,114 @@
+"""Where a result comes from (parameters, seed, versions, platform), and files that are whole or absent."""
+
+from __future__ import annotations
+
+import dataclasses
+import datetime
+import importlib.metadata
+import json
+import os
+import platform
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, BinaryIO
+
+import numpy as np
+
+__all__ = ["atomic_write", "jsonable", "provenance", "versions", "write_json"]
+
+PACKAGES = (
+    "netlib",
+    "numpy",
+    "scipy",
+    "lmfit",
+    "PyNN",
+    "nest-simulator",
+    "Brian2",
+    "neuron",
+    "MotionClouds",
+    "LogGabor",
+)
+
+
+def versions() -> dict[str, str]:
+    """Versions of Python and of the packages that decide a result, those installed only."""
+    found = {"python": platform.python_version()}
+    for package in PACKAGES:
+        try:
+            found[package] = importlib.metadata.version(package)
+        except importlib.metadata.PackageNotFoundError:
+            continue
+    return found
+
+
+def jsonable(value: Any) -> Any:
+    """Turn dataclasses, arrays and paths into what JSON can hold; a dataclass keeps its class name."""
+    if dataclasses.is_dataclass(value) and not isinstance(value, type):
+        fields = {f.name: jsonable(getattr(value, f.name)) for f in dataclasses.fields(value)}
+        return {"class": type(value).__name__, **fields}
+    if isinstance(value, dict):
+        return {str(k): jsonable(v) for k, v in value.items()}
+    if isinstance(value, (list, tuple, set, np.ndarray)):
+        return [jsonable(v) for v in value]
+    if isinstance(value, np.generic):
+        return jsonable(value.item())
+    if isinstance(value, float) and not np.isfinite(value):
+        return str(value)
+    if isinstance(value, (str, int, float, bool)) or value is None:
+        return value
+    return str(value)
+
+
+def provenance(parameters: Any, seed: int, **extra: Any) -> dict[str, Any]:
+    """Describe a result: parameters, seed, versions, platform, date, and whatever else the caller knows.
+
+    Parameters
+    ----------
+    parameters : dataclass, dict or None
+        What the result was made from.
+    seed : int
+        The master seed.
+    **extra
+        More facts, such as ``wall_time`` (s), ``backend`` or ``drive``.
+    """
+    return {
+        "parameters": jsonable(parameters),
+        "seed": int(seed),
+        "versions": versions(),
+        "platform": platform.platform(),
+        "date": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
+        **{key: jsonable(value) for key, value in extra.items()},
+    }
+
+
+def atomic_write(path: str | os.PathLike, write: Callable[[BinaryIO], Any]) -> Path:
+    """Write a file that is either whole or absent: temporary name, fsync, rename.
+
+    Parameters
+    ----------
+    path : path
+        Where the file goes; its folder is made.
+    write : callable
+        Receives the open binary file and writes to it.
+    """
+    path = Path(path)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    try:
+        with os.fdopen(handle, "wb") as file:
+            write(file)
+            file.flush()
+            os.fsync(file.fileno())
+        os.chmod(temporary, 0o644)
+        os.replace(temporary, path)
+    except BaseException:
+        Path(temporary).unlink(missing_ok=True)
+        raise
+    return path
+
+
+def write_json(path: str | os.PathLike, value: Any) -> Path:
+    """Write ``value`` as indented JSON, atomically."""
+    text = json.dumps(jsonable(value), indent=2)
+    return atomic_write(path, lambda file: file.write(text.encode()))

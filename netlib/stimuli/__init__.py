@@ -1,0 +1,28 @@
+"""Stimuli: movies, what they are made from, and the protocol that says what was shown when.
+
+Orientations are those of the contours, in degrees: 0 is horizontal, 90 vertical, counter-clockwise as displayed.
+"""
+
+from netlib.stimuli.base import Blank, Stimulus
+from netlib.stimuli.content import dominant_orientation, orientation_content
+from netlib.stimuli.gabor import Gabor, LogGabor
+from netlib.stimuli.grating import Grating
+from netlib.stimuli.motion_cloud import MotionCloud
+from netlib.stimuli.movie import Movie
+from netlib.stimuli.natural import PHOTOS, NaturalMovie
+from netlib.stimuli.protocol import Protocol
+
+__all__ = [
+    "PHOTOS",
+    "Blank",
+    "Gabor",
+    "Grating",
+    "LogGabor",
+    "MotionCloud",
+    "Movie",
+    "NaturalMovie",
+    "Protocol",
+    "Stimulus",
+    "dominant_orientation",
+    "orientation_content",
+]

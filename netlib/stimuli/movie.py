@@ -1,0 +1,194 @@
+"""A movie: frames of luminance that each last the same number of milliseconds."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from netlib.units import check_number, check_type, on_grid
+
+__all__ = ["Movie", "frame_count"]
+
+#: Rounding allowed when a luminance is compared with 0 and 1.
+_ROUNDING = 1e-6
+
+
+def frame_count(duration: float, frame_rate: float, name: str = "duration") -> int:
+    """Whole number of frames that ``duration`` (ms) holds at ``frame_rate`` (Hz).
+
+    Raises
+    ------
+    ValueError
+        If either is not positive, or if the duration is not a whole number of frames.
+
+    Examples
+    --------
+    >>> frame_count(1000, 24)
+    24
+    """
+    duration = check_number(name, duration, "ms", 0, low_open=True)
+    frame_rate = check_number("frame_rate", frame_rate, "Hz", 0, low_open=True)
+    step = 1000.0 / frame_rate
+    if duration < step / 2:
+        raise ValueError(f"{name} = {duration:g} ms is less than one frame of {step:g} ms ({frame_rate:g} Hz)")
+    return round(on_grid(name, duration, step) / step)
+
+
+@dataclass(frozen=True, eq=False)
+class Movie:
+    """Grey-level movie shown by sample and hold: frame ``i`` is on from ``i * frame_duration`` on.
+
+    Attributes
+    ----------
+    frames : ndarray of float32, shape (n_frames, height, width)
+        Luminance in [0, 1]; 0.5 is the grey background. Row 0 is at the top.
+    frame_duration : float
+        How long each frame lasts (ms): 1000 / frame rate.
+
+    Raises
+    ------
+    ValueError
+        If the movie is empty, is not three-dimensional, holds NaN (the frame is named) or leaves [0, 1].
+    """
+
+    frames: np.ndarray
+    frame_duration: float
+
+    def __post_init__(self) -> None:
+        frames = np.asarray(self.frames, dtype=np.float32).view()
+        if frames.ndim != 3:
+            raise ValueError(
+                f"frames has {frames.ndim} dimensions (shape {frames.shape}): it must have 3, (n_frames, height, width)"
+            )
+        if frames.size == 0:
+            raise ValueError(f"frames is empty (shape {frames.shape}): a movie must hold at least one frame")
+        low, high = frames.min(), frames.max()
+        if not (low >= -_ROUNDING and high <= 1 + _ROUNDING):
+            _refuse(frames)
+        if low < 0 or high > 1:
+            frames = frames.clip(0, 1)
+        frames.flags.writeable = False
+        object.__setattr__(self, "frames", frames)
+        duration = check_number("frame_duration", self.frame_duration, "ms", 0, low_open=True)
+        object.__setattr__(self, "frame_duration", duration)
+
+    def __len__(self) -> int:
+        return len(self.frames)
+
+    def __repr__(self) -> str:
+        n, height, width = self.shape
+        return f"Movie({n} frames of {height} x {width} pixels, {self.frame_duration:g} ms each)"
+
+    @property
+    def shape(self) -> tuple[int, int, int]:
+        """``(n_frames, height, width)``."""
+        return self.frames.shape
+
+    @property
+    def frame_rate(self) -> float:
+        """Frames per second (Hz)."""
+        return 1000.0 / self.frame_duration
+
+    @property
+    def duration(self) -> float:
+        """Length of the movie (ms)."""
+        return len(self.frames) * self.frame_duration
+
+    @property
+    def times(self) -> np.ndarray:
+        """Onset of each frame (ms), shape (n_frames,)."""
+        return np.arange(len(self.frames)) * self.frame_duration
+
+    def contrast_signal(self) -> np.ndarray:
+        """Luminance relative to grey, ``2 * frames - 1``, in [-1, 1]."""
+        return 2 * self.frames - 1
+
+    def frame_index(self, times: np.ndarray) -> np.ndarray:
+        """Index of the frame on screen at ``times`` (ms): ``floor(t / frame_duration)``, safe from rounding."""
+        return np.floor(np.asarray(times, float) / self.frame_duration + 1e-9).astype(np.int64)
+
+    def resample(self, dt: float, duration: float | None = None) -> Movie:
+        """Movie sampled every ``dt`` by sample and hold: sample ``k`` shows the frame on screen at ``k * dt``.
+
+        Parameters
+        ----------
+        dt : float
+            New frame duration (ms).
+        duration : float, optional
+            Length of the result (ms), a whole number of ``dt``; by default as many whole ``dt`` as the movie holds.
+
+        Raises
+        ------
+        ValueError
+            If ``dt`` is not positive, or the duration is longer than the movie or off the grid of ``dt``.
+
+        Examples
+        --------
+        >>> film = Movie(np.full((24, 2, 2), 0.5), 1000 / 24)
+        >>> film.resample(1.0).shape
+        (1000, 2, 2)
+        """
+        dt = check_number("dt", dt, "ms", 0, low_open=True)
+        if duration is None:
+            n_samples = int(np.floor(self.duration / dt + 1e-9))
+            if n_samples == 0:
+                raise ValueError(f"dt = {dt:g} ms is longer than the movie: it must be in (0, {self.duration:g}] ms")
+        else:
+            n_samples = frame_count(duration, 1000.0 / dt)
+            if duration > self.duration * (1 + 1e-9):
+                raise ValueError(
+                    f"duration = {duration:g} ms is longer than the movie: it must be in (0, {self.duration:g}] ms"
+                )
+        index = np.minimum(self.frame_index(np.arange(n_samples) * dt), len(self.frames) - 1)
+        return Movie(self.frames[index], dt)
+
+    def concatenate(self, *others: Movie) -> Movie:
+        """This movie followed by the others, which must have its frame size and frame duration.
+
+        Raises
+        ------
+        ValueError
+            If one of the others differs in size or frame duration.
+        """
+        for other in others:
+            check_type("movie", other, Movie)
+            if other.shape[1:] != self.shape[1:]:
+                raise ValueError(f"movie has frames of {other.shape[1:]} pixels: they must be {self.shape[1:]}")
+            if abs(other.frame_duration - self.frame_duration) > 1e-9 * self.frame_duration:
+                raise ValueError(
+                    f"frame_duration = {other.frame_duration:g} ms differs: it must be {self.frame_duration:g} ms"
+                )
+        return Movie(np.concatenate([self.frames, *(other.frames for other in others)]), self.frame_duration)
+
+    def save(self, path: str | os.PathLike, **options: Any) -> Path:
+        """Write the movie, atomically, in the format of the file's ending: see :func:`netlib.stimuli.export.save`."""
+        from netlib.stimuli.export import save
+
+        return save(self, path, **options)
+
+    @classmethod
+    def load(cls, path: str | os.PathLike) -> Movie:
+        """Read a movie that was saved as ``.npz``."""
+        from netlib.stimuli.export import load
+
+        return load(path)
+
+
+def _refuse(frames: np.ndarray) -> None:
+    """Raise the ValueError that says which frame is not a luminance."""
+    flat = frames.reshape(len(frames), -1)
+    unknown = ~np.isfinite(flat).all(axis=1)
+    if unknown.any():
+        frame = int(np.argmax(unknown))
+        raise ValueError(
+            f"frames[{frame}] holds NaN or infinite luminance ({unknown.sum()} such frames): it must be in [0, 1]"
+        )
+    outside = (flat.min(axis=1) < -_ROUNDING) | (flat.max(axis=1) > 1 + _ROUNDING)
+    frame = int(np.argmax(outside))
+    raise ValueError(
+        f"frames[{frame}] has luminance in [{flat[frame].min():g}, {flat[frame].max():g}]: it must be in [0, 1]"
+    )
