@@ -143,7 +143,7 @@ def _write(demo: Demo, parameters: RingParameters, seed: int, started: float) ->
 
     matplotlib.use("Agg")
     from netlib import figures
-    from netlib.report import Section, write_report
+    from netlib.report import write_report
 
     folder = demo.folder
     write_recording(demo.tuning, folder, "tuning", demo.table)
@@ -156,46 +156,69 @@ def _write(demo: Demo, parameters: RingParameters, seed: int, started: float) ->
         "raster": figures.plot_raster(demo.tuning, window=(0.0, min(2500.0, demo.tuning.duration))),
         "ring": figures.plot_ring_activity(demo.tuning, window=tuple(first)),
         "orientation_time": figures.plot_orientation_time(demo.tuning, window=(0.0, min(6000.0, demo.tuning.duration))),
-        "tuning": figures.plot_tuning_grid(tuning_curves(demo.tuning, population="E"), demo.table),
+        "tuning": figures.plot_tuning_grid(tuning_curves(demo.tuning.population("E")), demo.table),
         "natural": figures.plot_orientation_time(demo.natural),
     }
     for name, figure in drawn.items():
         figures.save(figure, folder / f"{name}.png")
     movie = figures.animate(demo.scene, demo.natural, folder / "natural.gif", window=(200.0, 1400.0), progress=False)
+    facts = provenance(parameters, seed, wall_time=time.perf_counter() - started)
+    write_report(folder, "netlib: from a movie to tuning curves", _sections(demo, parameters, drawn, movie), facts)
+
+
+def _sections(demo: Demo, parameters: RingParameters, drawn: dict[str, Any], movie: Path) -> list[Any]:
+    """The report, section by section."""
+    from netlib.report import Image, Section, Table
+
     good = demo.table[demo.table["success"]]
-    width = demo.widths.set_index("population")
-    sections = [
+    width = {
+        name: f"{row['HWHH (deg)']:.1f} ± {row['SE (deg)']:.1f}°"
+        for name, row in demo.widths.set_index("population").iterrows()
+    }
+
+    def image(name: str, alt: str) -> Image:
+        return Image(drawn[name], alt, alt)
+
+    return [
         Section(
             "The network",
-            f"{parameters.n_input} input cells, {parameters.n_excitatory} excitatory and {parameters.n_inhibitory} "
-            f"inhibitory cells on a ring of orientations (preset {parameters.name}), in PyNN on NEST.",
-            {"The network, drawn from its parameters": drawn["network"]},
+            [
+                f"{parameters.n_input} input cells, {parameters.n_excitatory} excitatory and "
+                f"{parameters.n_inhibitory} inhibitory cells on a ring of orientations (preset {parameters.name}), "
+                "in PyNN on NEST.",
+                image("network", "The network, drawn from its parameters."),
+            ],
         ),
         Section(
             "What it saw",
-            "MotionClouds of 12 orientations, through the retina and LGN model to Poisson spikes.",
-            {"MotionClouds, in the order shown": drawn["stimuli"], "Spikes of all cells": drawn["raster"]},
+            [
+                "MotionClouds of 12 orientations, through a model of retina and LGN to Poisson spikes.",
+                image("stimuli", "MotionClouds, in the order shown."),
+                image("raster", "Spikes of all cells in the first presentations."),
+            ],
         ),
         Section(
             "What it answered",
-            f"Width of the activity over the ring, per presentation (half width at half height, mean ± standard "
-            f"error): input {width.loc['input', 'HWHH (deg)']:.1f} ± {width.loc['input', 'SE (deg)']:.1f}°, "
-            f"E cells {width.loc['E', 'HWHH (deg)']:.1f} ± {width.loc['E', 'SE (deg)']:.1f}°. The same baseline + von "
-            f"Mises model is fitted to input and output. Of {len(demo.table)} E cells, {len(good)} could be fitted "
-            f"one by one: median HWHH {good['hwhh'].median():.1f}°. One network of one seed: no claim beyond it.",
-            {
-                "Activity around the ring in the first presentation": drawn["ring"],
-                "Rate by orientation and time": drawn["orientation_time"],
-                "Tuning curves of E cells, with fits": drawn["tuning"],
-            },
-            tables={"By population": demo.widths},
+            [
+                "Width of the activity over the ring in each presentation (half width at half height, mean ± standard "
+                f"error): input {width['input']}, E cells {width['E']}. The same baseline + von Mises model is fitted to "
+                f"input and output. Of {len(demo.table)} E cells, {len(good)} could be fitted one by one: median HWHH "
+                f"{good['hwhh'].median():.1f}°. This is one network of one seed; FINAL_3_ring_tuning does ten.",
+                Table(demo.widths, "By population"),
+                image("ring", "Activity around the ring in the first presentation."),
+                image("orientation_time", "Rate of E cells by orientation and time."),
+                image("tuning", "Tuning curves of some E cells: mean ± standard error, and fit."),
+            ],
         ),
         Section(
             "A natural movie",
-            "A photograph seen through drifting eyes: its orientation content drives the ring "
-            f"(LGN peak rate × {NATURAL_GAIN:g}).",
-            {"Rate by orientation and time": drawn["natural"], "The movie, and the ring": movie},
+            [
+                "A photograph seen through drifting eyes: its orientation content drives the ring (peak rate of the "
+                f"LGN × {NATURAL_GAIN:g}).",
+                image("natural", "Rate of E cells by orientation and time."),
+                Image(
+                    movie, "The natural movie and the activity of the ring.", "The movie, and the ring, slowed down."
+                ),
+            ],
         ),
     ]
-    facts = provenance(parameters, seed, wall_time=time.perf_counter() - started)
-    write_report(folder, "netlib: from a movie to tuning curves", sections, facts)

@@ -290,4 +290,5 @@ def _provenance(provenance: dict[str, Any]) -> str:
     versions = provenance.get("versions") or {}
     line = [f"netlib {versions['netlib']}" if "netlib" in versions else "netlib"]
     line += [f"{key} {provenance[key]}" for key in ("seed", "date") if key in provenance]
-    return f"<footer><p>{html.escape(' · '.join(line))}</p>{_facts('Parameters, versions and platform', provenance)}</footer>"
+    facts = _facts("Parameters, versions and platform", provenance)
+    return f"<footer><p>{html.escape(' · '.join(line))}</p>{facts}</footer>"

@@ -224,9 +224,13 @@ def test_a_simulator_that_cannot_start_says_what_to_install(monkeypatch):
 
 
 def test_the_simulator_is_ended_after_an_error():
-    with pytest.raises(RuntimeError, match="planted"), open_simulator("nest") as sim:
-        sim.Population(2, sim.IF_cond_exp())
-        raise RuntimeError("planted")
+    def fail():
+        with open_simulator("nest") as sim:
+            sim.Population(2, sim.IF_cond_exp())
+            raise RuntimeError("planted")
+
+    with pytest.raises(RuntimeError, match="planted"):
+        fail()
     assert same(record_ring(small(), protocol(), 1), record_ring(small(), protocol(), 1))
 
 

@@ -112,37 +112,25 @@ def _images(
     windows = np.column_stack([np.maximum(ends - integration, 0.0), np.minimum(ends, recording.duration)])
     bumps = {name: ring_rates(recording.population(name), windows) for name in names}
     top = max(float(np.nanmax(rates)) for _, rates in bumps.values())
-    figure = Figure(figsize=(6.8, 3.8), dpi=dpi, layout="constrained")
+    figure = Figure(figsize=(6.8, 3.8), dpi=dpi)
     canvas = FigureCanvasAgg(figure)
-    left, right = figure.add_subplot(1, 2, 1), figure.add_subplot(1, 2, 2, projection="polar")
+    left = figure.add_axes((0.03, 0.17, 0.40, 0.40 * 6.8 / 3.8))
+    right = figure.add_axes((0.56, 0.20, 0.36, 0.36 * 6.8 / 3.8), projection="polar")
     shown = movie.frame_index(times)
     options = {"cmap": "gray", "vmin": 0, "vmax": 1, "origin": "upper", "interpolation": "nearest", "animated": True}
     image = left.imshow(movie.frames[shown[0]], **options)
     left.set(xticks=[], yticks=[], xlabel=f"{movie.shape[2]} × {movie.shape[1]} px")
     clock = left.text(0.5, 1.03, "", transform=left.transAxes, ha="center", animated=True)
-    lines = {
-        name: right.plot([], [], color=colour_of(name), ls=dashes_of(name), lw=1.8, label=name_of(name), animated=True)[
-            0
-        ]
-        for name in names
-    }
+    lines = {}
+    for name in names:
+        style = {"color": colour_of(name), "ls": dashes_of(name), "label": name_of(name)}
+        lines[name] = right.plot([], [], lw=1.8, animated=True, **style)[0]
     prepare_ring(right, top)
-    (mark,) = right.plot(
-        [],
-        [],
-        color="black",
-        lw=1.2,
-        ls=(0, (1, 1.5)),
-        marker="D",
-        ms=5,
-        label="stimulus",
-        animated=True,
-        clip_on=False,
-    )
-    right.set_title(f"mean rate, last {integration:g} ms", pad=12)
+    style = {"color": "black", "lw": 1.2, "ls": (0, (1, 1.5)), "marker": "D", "ms": 5, "label": "stimulus"}
+    (mark,) = right.plot([], [], animated=True, clip_on=False, **style)
+    right.set_title(f"mean rate, last {integration:g} ms", y=1.12)
     finish_legend(right)
     canvas.draw()
-    figure.set_layout_engine("none")
     background = canvas.copy_from_bbox(figure.bbox)
     for k, angle in enumerate(_orientation_at(recording, times)):
         canvas.restore_region(background)

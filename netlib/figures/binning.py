@@ -14,6 +14,7 @@ __all__ = [
     "ring_rates",
     "shown_in",
     "space_time_rates",
+    "spikes_in",
     "time_edges",
 ]
 

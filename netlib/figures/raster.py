@@ -44,7 +44,7 @@ def plot_raster(
     window : tuple of float, optional
         Start and end (ms); by default the whole recording.
     bin : float, optional
-        Width of the bins of the rates (ms); by default 10, more where that makes over 250 bins.
+        Width of the bins of the rates (ms); by default 10, more where that makes over 400 bins.
     figure : Figure, optional
         Draw into this one.
 
@@ -78,8 +78,8 @@ def plot_raster(
 
 
 def _default_bin(length: float) -> float:
-    """Width of a bin (ms) for a stretch of this length: 10 or a round number that gives at most 250 bins."""
-    return next((b for b in (10.0, 20.0, 50.0, 100.0, 200.0, 500.0) if length / b <= 250), length / 250)
+    """Width of a bin (ms) for a stretch of this length: 10 or a round number that gives at most 400 bins."""
+    return next((b for b in (10.0, 20.0, 50.0, 100.0, 200.0, 500.0) if length / b <= 400), length / 400)
 
 
 def _draw_spikes(ax: Axes, cells: Recording, name: str, window: tuple[float, float], shown: list) -> None:

@@ -50,13 +50,10 @@ def plot_ring_activity(
         window = recording.protocol.windows()[0]
     start, stop = check_window(recording, window)
     names = check_populations(recording, populations, ("E", "I"))
-    ax = new_axes(ax, 4.2, 4.4, "polar")
+    ax = new_axes(ax, 4.2, 4.6, "polar")
     for name in names:
-        centres, rates = ring_rates(
-            recording.population(name),
-            np.array([[start, stop]]),
-            places or min(PLACES, recording.population(name).neurons.shape[0]),
-        )
+        cells = recording.population(name)
+        centres, rates = ring_rates(cells, np.array([[start, stop]]), places or min(PLACES, len(cells)))
         angle, radius = closed(centres, rates[:, 0])
         ax.plot(angle, radius, color=colour_of(name), ls=dashes_of(name), lw=1.8, label=name_of(name), gid=name)
         ax.fill(angle, radius, color=colour_of(name), alpha=0.12, lw=0)
@@ -67,7 +64,7 @@ def plot_ring_activity(
         mark_stimulus(ax, angle)
     if angles:  # the rates are labelled on the far side, where the curves are low
         ax.set_rlabel_position(2 * angles[0] + 165)
-    ax.set_title(f"rate per cell by orientation, {start:g}–{stop:g} ms", pad=14)
+    ax.set_title(f"rate per cell by orientation, {start:g}–{stop:g} ms", y=1.11)
     finish_legend(ax)
     return ax
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
+from lazyarray import larray
 from matplotlib.axes import Axes
 from matplotlib.collections import LineCollection
 from matplotlib.colors import to_rgba
@@ -57,10 +58,8 @@ def projection_profile(
     """
     factor, probability = connection.kernel.factor(n_pre, n_post), connection.kernel.probability(n_pre, n_post)
 
-    def part(array, i, j) -> np.ndarray:
-        return (
-            np.ones(np.broadcast_shapes(np.shape(i), np.shape(j))) if array is None else array.base_value.function(i, j)
-        )
+    def part(array: larray | None, i: np.ndarray, j: np.ndarray) -> np.ndarray:
+        return np.ones(len(i)) if array is None else array.base_value.function(i, j)
 
     j = np.unique(np.arange(min(targets, n_post)) * n_post // min(targets, n_post))
     source = np.zeros_like(j)
@@ -118,15 +117,27 @@ def plot_schematic(parameters: RingParameters, ax: Axes | None = None) -> Axes:
         One line collection per projection, with its name as ``gid``; the legend gives kernels and weights.
     """
     check_type("parameters", parameters, RingParameters)
-    ax = new_axes(ax, 8.6, 4.7)
-    ax.set(xlim=(-1.75, 1.75), ylim=(-1.75, 1.75), aspect="equal")
+    ax = new_axes(ax, 8.5, 4.9)
+    ax.set(xlim=(-1.7, 4.4), ylim=(-1.7, 1.7), aspect="equal")
     ax.axis("off")
     projections = parameters.projections()
     fans = {}
     for name, connection in projections.items():
         pre, post = name.split("_to_")
         fans[name] = projection_profile(connection, parameters.size(pre), parameters.size(post), pre == post)
-    handles = []
+    handles = [
+        Line2D(
+            [],
+            [],
+            color=colour_of(p),
+            lw=0,
+            marker="_",
+            mew=2.5,
+            ms=9,
+            label=f"{parameters.size(p)} {name_of(p)} cells",
+        )
+        for p in ("input", "E", "I")
+    ]
     for number, (name, fan) in enumerate(fans.items(), start=1):
         pre, post = name.split("_to_")
         unit = parameters.cell(post).weight_unit
@@ -136,16 +147,16 @@ def plot_schematic(parameters: RingParameters, ax: Axes | None = None) -> Axes:
         connection = projections[name]
         text = (
             f"{number}  {pre} → {post}: {describe_kernel(connection.kernel)}\n"
-            f"     {describe_weight(connection.weight, unit)}{_weight_is(connection.kernel)}, {fan.in_degree:.3g} per cell,"
-            f" total {describe_weight(fan.total, unit)}"
+            f"     {describe_weight(connection.weight, unit)}{_weight_is(connection.kernel)}, "
+            f"{fan.in_degree:.3g} per cell, total {describe_weight(fan.total, unit)}"
         )
         handles.append(Line2D([], [], color=colour_of(pre), lw=width, label=text))
     for population in ("input", "E", "I"):
         _draw_cells(ax, population, parameters.size(population))
     ax.legend(
-        handles=handles, loc="center left", bbox_to_anchor=(1.0, 0.5), labelspacing=0.9, handlelength=2.0,
-        title="Line width: total weight onto a cell.\nOpacity: profile of the kernel, from one cell.",
-        alignment="left",
+        handles=handles, loc="center left", bbox_to_anchor=(1.72, 0.0), bbox_transform=ax.transData, handlelength=2.0,
+        labelspacing=0.75, title="Line width: total weight onto a cell.\nOpacity: kernel's profile, from one cell.",
+        title_fontsize=8, alignment="left", borderaxespad=0,
     )  # fmt: skip
     ax.set_title(f"{parameters.name}: {parameters.excitatory.model}", loc="left")
     return ax
@@ -169,12 +180,6 @@ def _draw_cells(ax: Axes, population: str, size: int) -> None:
     lines = np.stack([ends.real, ends.imag], axis=2)
     for line_colour, width in (("white", 4.5), (colour, 2.0)):
         ax.add_collection(LineCollection(list(lines), colors=line_colour, linewidths=width, zorder=4, capstyle="round"))
-    angle = np.radians({"input": 122, "E": 128, "I": 100}[population])
-    ax.text(
-        (radius + 0.14) * np.cos(angle), (radius + 0.14) * np.sin(angle), f"{size} {name_of(population)}",
-        color=colour, ha="center", va="center", fontsize=8, weight="bold", zorder=6,
-        bbox={"facecolor": "white", "edgecolor": "none", "alpha": 0.8, "pad": 0.8},
-    )  # fmt: skip
 
 
 def _draw_fan(ax: Axes, name: str, fan: Fan, width: float, number: int) -> None:
@@ -190,7 +195,7 @@ def _draw_fan(ax: Axes, name: str, fan: Fan, width: float, number: int) -> None:
     bulge = {"E": 0.34, "I": -0.36}.get(pre, 0.0) if pre == post else 0.0
     radius = radius + bulge * np.sin(np.pi * s) * np.abs(fan.offset[seen] / 90.0)[:, None] ** 0.5
     paths = np.stack([radius * np.cos(angle), radius * np.sin(angle)], axis=2)
-    colours = [to_rgba(colour_of(pre), 0.75 * a) for a in fan.strength[seen]]
+    colours = [to_rgba(colour_of(pre), 0.6 * a) for a in fan.strength[seen]]
     thin = max(0.25, width * 0.45)
     ax.add_collection(LineCollection(list(paths), colors=colours, linewidths=thin, zorder=2, gid=name))
     tips = paths[:, -1]

@@ -151,7 +151,7 @@ def plot_population_tuning(
     if not names or set(names) != set(check_type("tables", tables, Mapping)):
         raise ValueError(f"curves is for {names} and tables for {list(tables)}: both must hold the same names")
     bin = check_number("bin", bin, "deg", 1, 45)
-    ax = new_axes(ax, 5.6, 3.6)
+    ax = new_axes(ax, 4.4, 4.4)
     for i, name in enumerate(names):
         curve = _check_table(f"curves[{name!r}]", curves[name], CURVE, ("cell", "orientation"))
         table = _check_table(f"tables[{name!r}]", tables[name], FIT, ("cell",))
@@ -162,7 +162,7 @@ def plot_population_tuning(
         _draw_aligned(ax, curve, good, name, colour, normalise, bin, i)
     ax.set(xlabel="stimulus − preferred orientation (deg)", xlim=(-93, 93), xticks=np.arange(-90, 91, 30))
     ax.set(ylabel="rate / peak of the mean fit" if normalise else "rate (Hz)", ylim=(0, None))
-    ax.legend(loc="upper left", bbox_to_anchor=(1.0, 1.0), title="median HWHH (quartiles)", alignment="left")
+    ax.legend(loc="lower left", bbox_to_anchor=(0.0, 1.0), title="median HWHH (quartiles)", alignment="left")
     return ax
 
 

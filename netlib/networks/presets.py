@@ -79,7 +79,7 @@ def internship2019() -> RingParameters:
         input_tuning=InputTuning(10.0 / _mean_profile(B_theta_from_ring2018(10.0)), 0.0, B_theta_from_ring2018(10.0)),
         v_init=(-53.5, -49.75),
         name="internship2019",
-        source="Ladret & Perrinet, InternshipM2 (2018-2019), Ring.py, recurrent ring; bandwidths halved to standard deviations",
+        source="Ladret & Perrinet, InternshipM2 (2018-2019), Ring.py, recurrent; bandwidths as standard deviations",
     )
 
 
@@ -105,7 +105,7 @@ def internship2019_final() -> RingParameters:
         input_tuning=InputTuning(20.0, 0.2, 15.0),
         v_init=(-56.5, -56.5),
         name="internship2019_final",
-        source="Ladret & Perrinet, InternshipM2 (2018-2019), FINAL notebooks; static weights, ring without a doubled end point",
+        source="Ladret & Perrinet, InternshipM2 (2018-2019), FINAL notebooks; static weights, no doubled end point",
     )
 
 
