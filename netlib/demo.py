@@ -202,7 +202,7 @@ def _sections(demo: Demo, parameters: RingParameters, drawn: dict[str, Any], mov
             [
                 "Width of the activity over the ring in each presentation (half width at half height, mean ± standard "
                 f"error): input {width['input']}, E cells {width['E']}. The same baseline + von Mises model is fitted "
-                f"to input and output. Of {len(demo.table)} E cells, {len(good)} could be fitted one by one: median HWHH "
+                f"to input and output. Of {len(demo.table)} E cells, {len(good)} could be fitted alone: median HWHH "
                 f"{good['hwhh'].median():.1f}°. This is one network of one seed; FINAL_3_ring_tuning does ten.",
                 Table(demo.widths, "By population"),
                 image("ring", "Activity around the ring in the first presentation."),

@@ -10,12 +10,13 @@ from pathlib import Path
 
 import numpy as np
 from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.colors import to_rgb
 from matplotlib.figure import Figure
 from tqdm import tqdm
 
 from netlib.figures.binning import check_populations, check_window, ring_rates
-from netlib.figures.ring import closed, finish_legend, prepare_ring
-from netlib.figures.style import colour_of, dashes_of, name_of, styled
+from netlib.figures.ring import PLACES, closed, finish_legend, prepare_ring
+from netlib.figures.style import COLOURS, colour_of, dashes_of, name_of, styled
 from netlib.provenance import atomic_write
 from netlib.recordings.recording import Recording
 from netlib.stimuli.movie import Movie
@@ -24,8 +25,8 @@ from netlib.units import check_choice, check_number, check_type
 __all__ = ["animate"]
 
 FORMATS = (".gif", ".mp4")
-#: Colours of a gif: few enough for small files.
-COLOURS_OF_GIF = 64
+#: Colours of a gif besides greys, each in some steps to white: few enough for small files.
+TINTS = (*COLOURS.values(), "#CC79A7")
 
 
 @styled
@@ -63,7 +64,7 @@ def animate(
     populations : sequence of str, optional
         Which populations; by default E and I.
     dpi : float
-        Resolution; at 80 a frame has 544 × 304 pixels.
+        Resolution; at 80 a frame has 544 × 288 pixels.
     progress : bool, optional
         Show a progress bar; by default only on a terminal.
 
@@ -110,12 +111,15 @@ def _images(
     """Frames (height, width, 3) of 8 bits; what does not change is drawn once."""
     ends = times + step
     windows = np.column_stack([np.maximum(ends - integration, 0.0), np.minimum(ends, recording.duration)])
-    bumps = {name: ring_rates(recording.population(name), windows) for name in names}
+    bumps = {}
+    for name in names:
+        cells = recording.population(name)
+        bumps[name] = ring_rates(cells, windows, min(PLACES, len(cells)))
     top = max(float(np.nanmax(rates)) for _, rates in bumps.values())
-    figure = Figure(figsize=(6.8, 3.8), dpi=dpi)
+    figure = Figure(figsize=(6.8, 3.6), dpi=dpi)
     canvas = FigureCanvasAgg(figure)
-    left = figure.add_axes((0.03, 0.17, 0.40, 0.40 * 6.8 / 3.8))
-    right = figure.add_axes((0.56, 0.20, 0.36, 0.36 * 6.8 / 3.8), projection="polar")
+    left = figure.add_axes((0.03, 0.13, 0.40, 0.40 * 6.8 / 3.6))
+    right = figure.add_axes((0.56, 0.23, 0.36, 0.36 * 6.8 / 3.6), projection="polar")
     shown = movie.frame_index(times)
     options = {"cmap": "gray", "vmin": 0, "vmax": 1, "origin": "upper", "interpolation": "nearest", "animated": True}
     image = left.imshow(movie.frames[shown[0]], **options)
@@ -128,8 +132,7 @@ def _images(
     prepare_ring(right, top)
     style = {"color": "black", "lw": 1.2, "ls": (0, (1, 1.5)), "marker": "D", "ms": 5, "label": "stimulus"}
     (mark,) = right.plot([], [], animated=True, clip_on=False, **style)
-    right.set_title(f"mean rate, last {integration:g} ms", y=1.12)
-    finish_legend(right)
+    finish_legend(right, f"mean rate per cell in the last {integration:g} ms")
     canvas.draw()
     background = canvas.copy_from_bbox(figure.bbox)
     for k, angle in enumerate(_orientation_at(recording, times)):
@@ -157,15 +160,22 @@ def _orientation_at(recording: Recording, times: np.ndarray) -> np.ndarray:
 def _gif(images: Iterator[np.ndarray], delay: float) -> bytes:
     from PIL import Image
 
-    pages: list[Image.Image] = []
-    for pixels in images:
-        page = Image.fromarray(pixels)
-        # One palette for all, from the first frame: no flicker, smaller differences.
-        page = page.quantize(COLOURS_OF_GIF) if not pages else page.quantize(palette=pages[0], dither=Image.Dither.NONE)
-        pages.append(page)
+    # One palette for all frames: no flicker, smaller differences.
+    palette = Image.new("P", (1, 1))
+    palette.putpalette(_palette().ravel().tolist())
+    pages = [Image.fromarray(pixels).quantize(palette=palette, dither=Image.Dither.NONE) for pixels in images]
     buffer = BytesIO()
     pages[0].save(buffer, "GIF", save_all=True, append_images=pages[1:], duration=int(delay), loop=0)
     return buffer.getvalue()
+
+
+def _palette() -> np.ndarray:
+    """64 colours (64, 3) of 8 bits: greys, and our colours in steps to white."""
+    white = np.ones(3)
+    greys = np.linspace(0, 1, 40)[:, None] * white
+    steps = np.linspace(0, 0.85, 6)[:, None]
+    tints = [(1 - steps) * np.array(to_rgb(colour)) + steps * white for colour in TINTS]
+    return np.round(255 * np.concatenate([greys, *tints])).astype(np.uint8)
 
 
 def _mp4(images: Iterator[np.ndarray], fps: float) -> bytes:

@@ -64,8 +64,7 @@ def plot_ring_activity(
         mark_stimulus(ax, angle)
     if angles:  # the rates are labelled on the far side, where the curves are low
         ax.set_rlabel_position(2 * angles[0] + 165)
-    ax.set_title(f"rate per cell by orientation, {start:g}–{stop:g} ms", y=1.11)
-    finish_legend(ax)
+    finish_legend(ax, f"mean rate per cell by orientation, {start:g}–{stop:g} ms")
     return ax
 
 
@@ -105,6 +104,8 @@ def mark_stimulus(ax: Axes, orientation: float) -> list:
     return [line, tip]
 
 
-def finish_legend(ax: Axes) -> None:
-    """Legend below the ring."""
-    ax.legend(loc="upper center", bbox_to_anchor=(0.5, -0.08), ncols=3, columnspacing=1.2, handlelength=2.2)
+def finish_legend(ax: Axes, title: str) -> None:
+    """Legend below the ring, with what is drawn as its title."""
+    ax.legend(
+        loc="upper center", bbox_to_anchor=(0.5, -0.08), ncols=3, columnspacing=1.2, handlelength=2.2, title=title
+    )
