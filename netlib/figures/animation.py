@@ -130,7 +130,15 @@ def _images(
         style = {"color": colour_of(name), "ls": dashes_of(name), "label": name_of(name)}
         lines[name] = right.plot([], [], lw=1.8, animated=True, **style)[0]
     prepare_ring(right, top)
-    style = {"color": "black", "lw": 1.2, "ls": (0, (1, 1.5)), "marker": "D", "ms": 5, "label": "stimulus"}
+    style = {
+        "color": "black",
+        "lw": 1.2,
+        "ls": (0, (1, 1.5)),
+        "marker": "D",
+        "ms": 5,
+        "markevery": [-1],
+        "label": "stimulus",
+    }
     (mark,) = right.plot([], [], animated=True, clip_on=False, **style)
     finish_legend(right, f"mean rate per cell in the last {integration:g} ms")
     canvas.draw()
