@@ -155,9 +155,11 @@ def _write(demo: Demo, parameters: RingParameters, seed: int, started: float) ->
         "stimuli": figures.plot_montage(demo.tuning.protocol.stimuli[:12], duration=200.0),
         "raster": figures.plot_raster(demo.tuning, window=(0.0, min(2500.0, demo.tuning.duration))),
         "ring": figures.plot_ring_activity(demo.tuning, window=tuple(first)),
-        "orientation_time": figures.plot_orientation_time(demo.tuning, window=(0.0, min(6000.0, demo.tuning.duration))),
+        "orientation_time": figures.plot_orientation_time(
+            demo.tuning, bin=25.0, window=(0.0, min(6000.0, demo.tuning.duration))
+        ),
         "tuning": figures.plot_tuning_grid(tuning_curves(demo.tuning.population("E")), demo.table),
-        "natural": figures.plot_orientation_time(demo.natural),
+        "natural": figures.plot_orientation_time(demo.natural, bin=25.0),
     }
     for name, figure in drawn.items():
         figures.save(figure, folder / f"{name}.png")

@@ -167,6 +167,7 @@ def plot_orientation_time(
             ax.plot([onset, offset], [y, y], color="#56B4E9", lw=1.4, path_effects=outline, gid="stimulus")
     ax.set(xlabel="time (ms)", ylabel=f"orientation of {name_of(name)} cells (deg)", yticks=[0, 45, 90, 135])
     ax.set(xlim=(start, stop), ylim=(-half, 180.0 - half))
-    ax.set_title(f"line: orientation of the stimulus; bins of {bin:g} ms × {2 * half:.3g} deg", loc="left")
+    line = "line: orientation of the stimulus; " if ax.lines else ""
+    ax.set_title(f"{line}bins of {bin:g} ms × {2 * half:.3g} deg", loc="left")
     ax.get_figure().colorbar(mesh, ax=ax, label="mean rate per cell (Hz)", pad=0.01)
     return ax

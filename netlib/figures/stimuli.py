@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Mapping, Sequence
 
 import numpy as np
@@ -88,7 +89,7 @@ def describe(item: Shown) -> str:
     if isinstance(item, Movie):
         return f"movie, {item.duration:g} ms"
     facts = [f"θ = {item.orientation:.4g}°"] if np.isfinite(item.orientation) else []
-    if item.B_theta > 0:
+    if item.B_theta > 0 or any(field.name == "B_theta" for field in dataclasses.fields(item)):
         facts.append(f"B$_\\theta$ = {item.B_theta:.3g}°")
     if item.contrast < 1:
         facts.append(f"{100 * item.contrast:.3g} % contrast")
