@@ -26,7 +26,7 @@ ROOT = Path(__file__).resolve().parents[1]
 # Data flows from left to right; a room imports only rooms to its left.
 ROOMS = (
     *("units", "orientation", "seeds", "provenance"),
-    *("stimuli", "lgn", "networks", "recordings", "analysis", "figures", "report", "demo", "cli"),
+    *("stimuli", "lgn", "networks", "recordings", "analysis", "experiments", "figures", "report", "demo", "cli"),
 )
 BASE = ROOMS[:4]
 MAY_IMPORT = {room: set(ROOMS[:place]) for place, room in enumerate(ROOMS)}
@@ -36,9 +36,10 @@ MAY_IMPORT["analysis"] -= {"lgn", "networks"}
 MAY_IMPORT["striatum"] = {*BASE, "stimuli", "lgn", "networks", "recordings", "analysis"}
 MAY_IMPORT["theory"] = {*BASE}
 MAY_IMPORT["sweep"] = {*BASE}
-for _room in ("figures", "report", "demo", "cli"):
+MAY_IMPORT["figures"] -= {"experiments"}
+for _room in ("experiments", "figures", "report", "demo", "cli"):
     MAY_IMPORT[_room] |= {"striatum", "theory"}
-for _room in ("report", "demo", "cli"):
+for _room in ("experiments", "report", "demo", "cli"):
     MAY_IMPORT[_room] |= {"sweep"}
 # Of these rooms only some modules: figures draw a network from its parameters, they never build one.
 ONLY_MODULES = {("analysis", "stimuli"): {"protocol"}, ("figures", "networks"): {"parameters", "presets", "kernels"}}
