@@ -239,6 +239,8 @@ class RingParameters:
     name: str = "custom"
     source: str = ""
 
+    #: Cells that are simulated; the name of an inhibitory population starts with I.
+    populations = ("E", "I")
     PROJECTIONS = ("input_to_E", "input_to_I", "E_to_E", "E_to_I", "I_to_E", "I_to_I")
 
     def __post_init__(self) -> None:

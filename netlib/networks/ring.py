@@ -30,9 +30,9 @@ class Activity:
     Attributes
     ----------
     spikes : dict
-        For "input", "E" and "I": (index, time in ms), in order of time.
+        For "input" and each population ("E", "I"): (index, time in ms), in order of time.
     potentials : dict
-        For "E" and "I" where recorded: (cells, values of shape (n_cells, n_samples) in mV).
+        For each population where recorded: (cells, values of shape (n_cells, n_samples) in mV).
     sampling : float
         Interval between samples (ms), the first at time 0.
     duration : float
@@ -138,11 +138,11 @@ def run_ring(
             _project(sim, parameters, name, connection, populations, seed, connector)
             for name, connection in parameters.projections().items()
         ]
-        recorded = {p: _record(populations[p], record_v, sampling) for p in ("E", "I")}
+        recorded = {p: _record(populations[p], record_v, sampling) for p in parameters.populations}
         built = time.perf_counter()
         _run(sim, drive.duration, progress)
         ran = time.perf_counter()
-        spikes = {p: spikes_of(sim, populations[p], drive.duration) for p in ("E", "I")}
+        spikes = {p: spikes_of(sim, populations[p], drive.duration) for p in parameters.populations}
         potentials = {
             p: (cells, traces_of(sim, populations[p], cells, sampling, drive.duration))
             for p, cells in recorded.items()
@@ -157,7 +157,7 @@ def _populations(sim: Any, parameters: RingParameters, drive: SpikeDrive, seed: 
 
     trains = [Sequence(train) for train in drive.by_cell()]
     made = {"input": sim.Population(drive.n_cells, sim.SpikeSourceArray(spike_times=trains), label="input")}
-    for name in ("E", "I"):
+    for name in parameters.populations:
         cell = parameters.cell(name)
         model = getattr(sim, cell.model)(**cell.pynn_parameters())
         start = stream(seed, "v_init", name).uniform(*parameters.v_init, parameters.size(name))
@@ -178,7 +178,7 @@ def _project(
     n_pre, n_post = parameters.size(source), parameters.size(target)
     allowed = connection.self_connections or source != target
     mask = connection_mask(connection.kernel, n_pre, n_post, seed, name, allowed)
-    inhibitory = source == "I"
+    inhibitory = source.startswith("I")  # "I", "I2"...; the input is "input"
     weight = weight_array(connection, n_pre, n_post)
     if inhibitory and not parameters.cell(target).conductance_based:
         weight = weight * -1.0  # PyNN wants the sign of a current, not of a conductance

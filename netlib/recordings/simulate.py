@@ -102,7 +102,7 @@ def record_ring(
 
 def _recording(parameters: RingParameters, protocol: Protocol, activity: Activity, source: dict) -> Recording:
     first, tables, index, time, cells, values = 0, [], [], [], [], []
-    for name in ("input", "E", "I"):
+    for name in ("input", *parameters.populations):
         size = parameters.size(name)
         tables.append(pd.DataFrame({"population": name, "orientation": preferred_orientations(size)}))
         index.append(activity.spikes[name][0] + first)
