@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import inspect
+import json
 import os
 from pathlib import Path
 from typing import Annotated
 
 import typer
+
+from netlib.units import check_choice
 
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # threads that wait for each other stall on a busy machine
 
@@ -21,7 +25,7 @@ Seed = Annotated[int, typer.Option(help="Master seed.")]
 Settings = Annotated[
     list[str] | None, typer.Option("--set", help="A parameter by its dotted name, such as E_to_E.weight=0.001.")
 ]
-Preset = Annotated[str, typer.Option(help="v1, internship2019 or internship2019_final.")]
+Preset = Annotated[str, typer.Option(help="Name of a network, such as v1 or v1_two_rings.")]
 Quiet = Annotated[bool, typer.Option("--quiet", help="No progress bars.")]
 
 
@@ -65,6 +69,8 @@ def ring(
 ) -> None:
     """Tuning curves of a ring network driven by von Mises rates (no movie)."""
     with _errors():
+        import pandas as pd
+
         from netlib.analysis import tuning_table
         from netlib.demo import summarise, write_recording
         from netlib.recordings import record_ring
@@ -77,22 +83,64 @@ def ring(
             Grating(), orientations, contrasts=contrasts, trials=trials, duration=duration, shuffle_seed=seed
         )
         recording = record_ring(parameters, protocol, seed, backend=backend, threads=threads, progress=progress)
-        table = tuning_table(recording, "E", by=["contrast"] if len(contrasts) > 1 else (), progress=progress)
+        by = ["contrast"] if len(contrasts) > 1 else ()
+        rings = [p for p in recording.populations if p.startswith("E")]
+        table = pd.concat([tuning_table(recording, p, by=by, progress=progress) for p in rings], ignore_index=True)
         for file in write_recording(recording, out, "ring", table):
             typer.echo(f"Wrote {file}")
         _print_widths(summarise(recording))
 
 
-def _parameters(name: str, settings: list[str] | None):
-    from netlib.networks import preset, set_values
+@app.command()
+def experiment(
+    name: Annotated[str, typer.Argument(help="Name of the experiment; `netlib experiment list` lists them.")],
+    out: Annotated[Path, typer.Option(help="Folder for the table.")] = Path("netlib_experiments"),
+    seeds: Annotated[int, typer.Option(help="Number of seeds: 1, 2, ...")] = 10,
+    workers: Annotated[int, typer.Option(help="Processes.")] = 1,
+    set_: Annotated[
+        list[str] | None, typer.Option("--set", help="An argument of the experiment, such as trials=2.")
+    ] = None,
+    quiet: Quiet = False,
+) -> None:
+    """An experiment of the notebooks over many seeds, into one table that says where it comes from."""
+    with _errors():
+        from netlib import experiments
 
+        if name == "list":
+            for known in experiments.EXPERIMENTS:
+                typer.echo(f"{known:24} {experiments.experiment(known).__doc__.splitlines()[0]}")
+            return
+        function = experiments.experiment(name)
+        settings = {key: _value(value) for key, value in _settings(set_).items()}
+        for key in settings:
+            check_choice(f"argument of {name}", key, list(inspect.signature(function).parameters)[1:])
+        table = experiments.over_seeds(
+            function, range(1, seeds + 1), workers=workers, progress=False if quiet else None, **settings
+        )
+        typer.echo(f"Wrote {experiments.save_table(table, out / f'{name}.csv')}")
+
+
+def _value(text: str):
+    try:
+        return json.loads(text)
+    except json.JSONDecodeError:
+        return text
+
+
+def _settings(settings: list[str] | None) -> dict[str, str]:
     values = {}
     for setting in settings or []:
         key, sign, value = setting.partition("=")
         if not sign:
             raise ValueError(f"--set {setting!r} is not of the form name=value")
         values[key.strip()] = value.strip()
-    return set_values(preset(name), values)
+    return values
+
+
+def _parameters(name: str, settings: list[str] | None):
+    from netlib.networks import preset, set_values
+
+    return set_values(preset(name), _settings(settings))
 
 
 def _print_widths(table) -> None:
@@ -102,16 +150,24 @@ def _print_widths(table) -> None:
 
 
 class _errors:
-    """Turn what a user did wrong into one line on stderr and exit status 2."""
+    """Turn what a user did wrong into one line on stderr and exit status 2; a fault of ours keeps its traceback."""
 
     def __enter__(self) -> None:
         return None
 
     def __exit__(self, kind, error, trace) -> bool:
-        if isinstance(error, (ValueError, TypeError, ImportError, OSError)) and not os.environ.get("NETLIB_DEBUG"):
+        refused = isinstance(error, ValueError | TypeError | ImportError) and _raised_here(trace)
+        if (refused or isinstance(error, OSError)) and not os.environ.get("NETLIB_DEBUG"):
             typer.secho(f"netlib: {error}", fg="red", err=True)
             raise typer.Exit(2) from None
         return False
+
+
+def _raised_here(trace) -> bool:
+    """Whether the error was raised by netlib's own code, which checks what it is given."""
+    while trace.tb_next:
+        trace = trace.tb_next
+    return Path(trace.tb_frame.f_code.co_filename).is_relative_to(Path(__file__).parent)
 
 
 if __name__ == "__main__":

@@ -1,5 +1,6 @@
 """Measures of responses: counts, tuning, selectivity, decoding. Knows nothing of where a recording came from."""
 
+from netlib.analysis.content import circular_correlation, content_correlation, content_orientation, orientation_rates
 from netlib.analysis.counts import counting_windows, psth, psth_of_spikes, response_counts, tuning_curves
 from netlib.analysis.decoding import decode_recording, decoding_error, population_vector
 from netlib.analysis.membrane import fit_trace_tuning, trace_means
@@ -11,12 +12,16 @@ from netlib.analysis.selectivity import (
     orientation_index,
     preferred_orientation,
 )
+from netlib.analysis.sparseness import sparseness
 from netlib.analysis.spiking import fano_factor, isi_cv, isi_cv2, population_summary, spike_intervals
 from netlib.analysis.tables import fit_population, tuning_table
 from netlib.analysis.tuning import fit_tuning, fit_tuning_continuous
 
 __all__ = [
+    "circular_correlation",
     "circular_variance",
+    "content_correlation",
+    "content_orientation",
     "counting_windows",
     "decode_recording",
     "decoding_error",
@@ -30,6 +35,7 @@ __all__ = [
     "isi_cv",
     "isi_cv2",
     "orientation_index",
+    "orientation_rates",
     "population_profile",
     "population_summary",
     "population_vector",
@@ -37,6 +43,7 @@ __all__ = [
     "psth",
     "psth_of_spikes",
     "response_counts",
+    "sparseness",
     "spike_intervals",
     "trace_means",
     "tuning_curves",

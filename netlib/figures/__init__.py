@@ -4,6 +4,7 @@ No function shows, closes or registers a figure with pyplot: each returns what i
 """
 
 from netlib.figures.animation import animate
+from netlib.figures.plasticity import plot_stdp_window
 from netlib.figures.raster import plot_orientation_time, plot_raster
 from netlib.figures.ring import plot_ring_activity
 from netlib.figures.schematic import plot_schematic
@@ -21,6 +22,7 @@ __all__ = [
     "plot_raster",
     "plot_ring_activity",
     "plot_schematic",
+    "plot_stdp_window",
     "plot_tuning_grid",
     "save",
 ]

@@ -125,6 +125,7 @@ def _images(
     image = left.imshow(movie.frames[shown[0]], **options)
     left.set(xticks=[], yticks=[], xlabel=f"{movie.shape[2]} × {movie.shape[1]} px")
     clock = left.text(0.5, 1.03, "", transform=left.transAxes, ha="center", animated=True)
+    angles = _orientation_at(recording, times)
     lines = {}
     for name in names:
         style = {"color": colour_of(name), "ls": dashes_of(name), "label": name_of(name)}
@@ -137,13 +138,13 @@ def _images(
         "marker": "D",
         "ms": 5,
         "markevery": [-1],
-        "label": "stimulus",
+        "label": "stimulus" if np.isfinite(angles).any() else None,
     }
     (mark,) = right.plot([], [], animated=True, clip_on=False, **style)
     finish_legend(right, f"mean rate per cell in the last {integration:g} ms")
     canvas.draw()
     background = canvas.copy_from_bbox(figure.bbox)
-    for k, angle in enumerate(_orientation_at(recording, times)):
+    for k, angle in enumerate(angles):
         canvas.restore_region(background)
         image.set_data(movie.frames[shown[k]])
         clock.set_text(f"{times[k]:.0f} ms")

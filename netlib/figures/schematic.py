@@ -18,13 +18,19 @@ from netlib.units import check_type
 
 __all__ = ["plot_schematic", "projection_profile"]
 
-RADIUS = {"input": 1.5, "E": 1.0, "I": 0.56}
+#: Radius of each population, one wheel per ring of the network: in the second, the first ring is what drives it.
+WHEELS = ({"input": 1.5, "E": 1.0, "I": 0.56}, {"E": 1.55, "I": 1.25, "E2": 0.9, "I2": 0.48})
 #: Place on the page (deg, counter-clockwise from the right) of the cell whose connections are drawn, so that the
 #: fans of one annulus lie on opposite sides.
-SOURCES = {"input_to_E": 90, "input_to_I": 30, "E_to_E": 270, "E_to_I": 180, "I_to_E": 0, "I_to_I": 240}
-GLYPHS = {"input": 36, "E": 36, "I": 24}
+SOURCES = {
+    "input_to_E": 90, "input_to_I": 30, "E_to_E": 270, "E_to_I": 180, "I_to_E": 0, "I_to_I": 240,
+    "E_to_E2": 90, "E_to_I2": 30, "I_to_E2": 150, "E2_to_E2": 270, "E2_to_I2": 195, "I2_to_E2": -15, "I2_to_I2": 240,
+}  # fmt: skip
+GLYPHS = {"input": 36, "E": 36, "I": 24, "E2": 36, "I2": 24}
 TARGETS = 72
 WIDEST = 4.0
+#: Distance between the centres of two wheels.
+HEIGHT = 3.5
 
 
 @dataclass(frozen=True)
@@ -102,11 +108,12 @@ def plot_schematic(parameters: RingParameters, ax: Axes | None = None) -> Axes:
 
     Every cell is a short line along its preferred contour; one turn is 180 degrees of orientation. Each projection
     is drawn from one cell: the opacity follows the kernel's profile (probability times weight), the width of the
-    lines the expected total weight onto a target cell.
+    lines the expected total weight onto a target cell. A second ring is drawn below, around it the first that
+    drives it.
 
     Parameters
     ----------
-    parameters : RingParameters
+    parameters : RingParameters or TwoRings
         The network.
     ax : Axes, optional
         Draw into these.
@@ -114,17 +121,28 @@ def plot_schematic(parameters: RingParameters, ax: Axes | None = None) -> Axes:
     Returns
     -------
     Axes
-        One line collection per projection, with its name as ``gid``; the legend gives kernels and weights.
+        One line collection per projection, with its name as ``gid``; a legend per ring gives kernels and weights.
     """
     check_type("parameters", parameters, RingParameters)
-    ax = new_axes(ax, 8.5, 4.9)
-    ax.set(xlim=(-1.7, 4.4), ylim=(-1.7, 1.7), aspect="equal")
+    wheels = WHEELS[: 2 if "E2" in parameters.populations else 1]
+    ax = new_axes(ax, 8.5, 4.9 * len(wheels))
+    ax.set(xlim=(-1.7, 4.4), ylim=(1.7 - HEIGHT * len(wheels), 1.7), aspect="equal")
     ax.axis("off")
-    projections = parameters.projections()
     fans = {}
-    for name, connection in projections.items():
+    for name, connection in parameters.projections().items():
         pre, post = name.split("_to_")
         fans[name] = projection_profile(connection, parameters.size(pre), parameters.size(post), pre == post)
+    for row, radii in enumerate(wheels):
+        if row:
+            ax.add_artist(ax.get_legend())
+            ax.text(-1.7, 1.76 - HEIGHT * row, "The second ring, and around it the first")
+        _draw_wheel(ax, parameters, fans, radii, -HEIGHT * row)
+    ax.set_title(f"{parameters.name}: {parameters.excitatory.model}", loc="left")
+    return ax
+
+
+def _draw_wheel(ax: Axes, parameters: RingParameters, fans: dict[str, Fan], radii: dict[str, float], y: float) -> None:
+    """One ring around (0, y), what drives it, the projections onto it, and its legend."""
     handles = [
         Line2D(
             [],
@@ -136,30 +154,30 @@ def plot_schematic(parameters: RingParameters, ax: Axes | None = None) -> Axes:
             ms=9,
             label=f"{parameters.size(p)} {name_of(p)} cells",
         )
-        for p in ("input", "E", "I")
+        for p in radii
     ]
-    for number, (name, fan) in enumerate(fans.items(), start=1):
+    onto = ("E2", "I2") if "E2" in radii else ("E", "I")
+    own = [name for name in fans if name.split("_to_")[1] in onto]
+    for number, name in enumerate(own, start=1):
+        fan, connection = fans[name], parameters.projections()[name]
         pre, post = name.split("_to_")
         unit = parameters.cell(post).weight_unit
         same = [f.total for n, f in fans.items() if parameters.cell(n.split("_to_")[1]).weight_unit == unit]
         width = 0.5 + (WIDEST - 0.5) * fan.total / max(max(same), 1e-300)
-        _draw_fan(ax, name, fan, width, number)
-        connection = projections[name]
+        _draw_fan(ax, name, fan, width, number, radii, y)
         text = (
             f"{number}  {pre} → {post}: {describe_kernel(connection.kernel)}\n"
             f"     {describe_weight(connection.weight, unit)}{_weight_is(connection.kernel)}, "
             f"{fan.in_degree:.3g} per cell, total {describe_weight(fan.total, unit)}"
         )
         handles.append(Line2D([], [], color=colour_of(pre), lw=width, label=text))
-    for population in ("input", "E", "I"):
-        _draw_cells(ax, population, parameters.size(population))
+    for population, radius in radii.items():
+        _draw_cells(ax, population, parameters.size(population), radius, y)
     ax.legend(
-        handles=handles, loc="center left", bbox_to_anchor=(1.72, 0.0), bbox_transform=ax.transData, handlelength=2.0,
+        handles=handles, loc="center left", bbox_to_anchor=(1.78, y), bbox_transform=ax.transData, handlelength=2.0,
         labelspacing=0.75, title="Line width: total weight onto a cell.\nOpacity: kernel's profile, from one cell.",
         title_fontsize=8, alignment="left", borderaxespad=0,
     )  # fmt: skip
-    ax.set_title(f"{parameters.name}: {parameters.excitatory.model}", loc="left")
-    return ax
 
 
 def _weight_is(kernel: Kernel) -> str:
@@ -169,12 +187,12 @@ def _weight_is(kernel: Kernel) -> str:
     return " each"
 
 
-def _draw_cells(ax: Axes, population: str, size: int) -> None:
+def _draw_cells(ax: Axes, population: str, size: int, radius: float, y: float) -> None:
     """Some cells of a population as short lines along their preferred contour."""
-    radius, colour = RADIUS[population], colour_of(population)
+    colour = colour_of(population)
     drawn = min(size, GLYPHS[population])
     orientation = 180.0 * np.arange(drawn) / drawn
-    centre = radius * np.exp(2j * np.radians(orientation))
+    centre = 1j * y + radius * np.exp(2j * np.radians(orientation))
     arm = 0.055 * np.exp(1j * np.radians(orientation))
     ends = np.stack([centre - arm, centre + arm], axis=1)
     lines = np.stack([ends.real, ends.imag], axis=2)
@@ -182,7 +200,7 @@ def _draw_cells(ax: Axes, population: str, size: int) -> None:
         ax.add_collection(LineCollection(list(lines), colors=line_colour, linewidths=width, zorder=4, capstyle="round"))
 
 
-def _draw_fan(ax: Axes, name: str, fan: Fan, width: float, number: int) -> None:
+def _draw_fan(ax: Axes, name: str, fan: Fan, width: float, number: int, radii: dict[str, float], y: float) -> None:
     """Curves from one cell to its targets, inside the annulus between the two rings."""
     pre, post = name.split("_to_")
     start = np.radians(SOURCES[name])
@@ -191,18 +209,18 @@ def _draw_fan(ax: Axes, name: str, fan: Fan, width: float, number: int) -> None:
     s = np.linspace(0, 1, 40)
     ease = s * s * (3 - 2 * s)
     angle = start + 2 * np.radians(fan.offset[seen])[:, None] * ease
-    radius = RADIUS[pre] + (RADIUS[post] - RADIUS[pre]) * s
-    bulge = {"E": 0.34, "I": -0.36}.get(pre, 0.0) if pre == post else 0.0
+    radius = radii[pre] + (radii[post] - radii[pre]) * s
+    bulge = {"E": 0.34, "I": -0.36}.get(pre[0], 0.0) if pre == post else 0.0
     radius = radius + bulge * np.sin(np.pi * s) * np.abs(fan.offset[seen] / 90.0)[:, None] ** 0.5
-    paths = np.stack([radius * np.cos(angle), radius * np.sin(angle)], axis=2)
+    paths = np.stack([radius * np.cos(angle), y + radius * np.sin(angle)], axis=2)
     colours = [to_rgba(colour_of(pre), 0.6 * a) for a in fan.strength[seen]]
     thin = max(0.25, width * 0.45)
     ax.add_collection(LineCollection(list(paths), colors=colours, linewidths=thin, zorder=2, gid=name))
     tips = paths[:, -1]
-    marker = "o" if pre == "I" else "."
+    marker = "o" if pre.startswith("I") else "."
     ax.scatter(tips[:, 0], tips[:, 1], s=7, marker=marker, c=colours, zorder=3, linewidths=0)
-    x, y = RADIUS[pre] * np.cos(start), RADIUS[pre] * np.sin(start)
     ax.text(
-        x, y, str(number), ha="center", va="center", fontsize=7, weight="bold", color="white", zorder=7,
+        radii[pre] * np.cos(start), y + radii[pre] * np.sin(start), str(number),
+        ha="center", va="center", fontsize=7, weight="bold", color="white", zorder=7,
         bbox={"boxstyle": "circle,pad=0.25", "facecolor": colour_of(pre), "edgecolor": "white"},
     )  # fmt: skip

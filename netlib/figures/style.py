@@ -22,11 +22,17 @@ __all__ = ["COLOURS", "DASHES", "PALETTE", "Picture", "colour_of", "dashes_of", 
 
 #: Okabe & Ito (2008), "Color universal design": told apart by the colour-blind.
 PALETTE = ("#000000", "#E69F00", "#56B4E9", "#009E73", "#F0E442", "#0072B2", "#D55E00", "#CC79A7")
-#: Excitation is vermillion, inhibition blue, the input green.
-COLOURS = {"E": "#D55E00", "I": "#0072B2", "input": "#009E73"}
+#: Excitation is vermillion, inhibition blue, the input green; a second ring is lighter.
+COLOURS = {"E": "#D55E00", "I": "#0072B2", "input": "#009E73", "E2": "#E69F00", "I2": "#56B4E9"}
 #: Line style of each population: colour is never the only cue.
-DASHES = {"E": "-", "I": (0, (5, 1.5)), "input": (0, (1.5, 1.2))}
-NAMES = {"E": "excitatory (E)", "I": "inhibitory (I)", "input": "input"}
+DASHES = {"E": "-", "I": (0, (5, 1.5)), "input": (0, (1.5, 1.2)), "E2": "-", "I2": (0, (5, 1.5))}
+NAMES = {
+    "E": "excitatory (E)",
+    "I": "inhibitory (I)",
+    "input": "input",
+    "E2": "excitatory (E2)",
+    "I2": "inhibitory (I2)",
+}
 FORMATS = (".pdf", ".png", ".svg")
 
 STYLE = {

@@ -6,14 +6,19 @@
 from netlib.networks.bulk import bulk_connector
 from netlib.networks.drive import SpikeDrive, input_rates, rate_drive
 from netlib.networks.kernels import DistanceDecay, Kernel, OneToOne, Probability, Uniform, VonMises
+from netlib.networks.layers import TwoRings, with_ratio
 from netlib.networks.parameters import Cell, Connection, Delay, InputTuning, RingParameters, set_values
+from netlib.networks.plasticity import SHAPES, STDP, VogelsSprekeler
 from netlib.networks.presets import PRESETS, preset
 from netlib.networks.ring import Activity, run_ring
 from netlib.networks.simulator import BACKENDS, open_simulator
+from netlib.networks.weights import Weights
 
 __all__ = [
     "BACKENDS",
     "PRESETS",
+    "SHAPES",
+    "STDP",
     "Activity",
     "Cell",
     "Connection",
@@ -25,8 +30,11 @@ __all__ = [
     "Probability",
     "RingParameters",
     "SpikeDrive",
+    "TwoRings",
     "Uniform",
+    "VogelsSprekeler",
     "VonMises",
+    "Weights",
     "bulk_connector",
     "input_rates",
     "open_simulator",
@@ -34,4 +42,5 @@ __all__ = [
     "rate_drive",
     "run_ring",
     "set_values",
+    "with_ratio",
 ]

@@ -1,11 +1,11 @@
-"""Connect two PyNN populations with a few NEST calls instead of one per target cell.
+"""Connect two PyNN populations with a few calls of the simulator instead of one or more per target cell.
 
 PyNN evaluates and connects one target cell at a time. :func:`bulk_connector` gives a PyNN connector that
-hands NEST whole blocks of target cells: the same synapses, spikes and ``projection.get``, much sooner.
-Anything but static synapses on NEST in one process goes PyNN's own way.
+hands NEST or Brian2 whole blocks of target cells: the same synapses, spikes and ``projection.get``, much sooner.
+Anything but static synapses, NEST in more than one process, and NEURON go PyNN's own way.
 
-It relies on private parts of PyNN 0.13 (``_sources``, ``_connections``, ``nest_synapse_label``), which
-``tests/test_networks_bulk.py`` watches.
+It relies on private parts of PyNN 0.13 (``_sources``, ``_connections``, ``nest_synapse_label``,
+``_brian2_synapses``), which ``tests/test_networks_bulk.py`` and ``tests/test_simulators.py`` watch.
 """
 
 from __future__ import annotations
@@ -32,12 +32,14 @@ def bulk_connector(sim: Any, mask: larray | None = None, block: int = BLOCK_SYNA
     Parameters
     ----------
     sim : module
-        A PyNN simulator, such as ``pyNN.nest``; others than NEST get PyNN's own connector.
+        A PyNN simulator, such as ``pyNN.nest``; NEURON gets PyNN's own connector.
     mask : larray of bool, shape (n_pre, n_post), optional
         Which pairs connect; all where it is None.
     block : int
         Pairs of cells evaluated at a time.
     """
+    if sim.__name__ == "pyNN.brian2":
+        return _brian2_connector(sim, mask, block)
     if sim.__name__ != "pyNN.nest":
         return pynn_connector(sim, mask)
     import nest
@@ -104,3 +106,39 @@ def _own_model(nest: Any, projection: Any, common: dict[str, float]) -> str:
 def _values(parameter: larray, columns: slice, chosen: np.ndarray | None) -> np.ndarray:
     values = np.asarray(parameter[:, columns], dtype=float).T
     return values.ravel() if chosen is None else values[chosen]
+
+
+def _brian2_connector(sim: Any, mask: larray | None, block: int) -> Any:
+    """The same for Brian2, where PyNN sets the weight and the delay of every synapse by two calls each."""
+
+    class Brian2Connector(sim.AllToAllConnector if mask is None else sim.ArrayConnector):
+        def connect(self, projection: Any) -> None:
+            if isinstance(projection.synapse_type, sim.StaticSynapse):
+                _connect_brian2(projection, mask, block, sim.get_time_step())
+            else:
+                super().connect(projection)
+
+    return Brian2Connector() if mask is None else Brian2Connector(mask)
+
+
+def _connect_brian2(projection: Any, mask: larray | None, block: int, timestep: float) -> None:
+    n_pre, n_post = projection.pre.size, projection.post.size
+    space = projection.synapse_type.parameter_space  # in PyNN's units
+    space.shape = (n_pre, n_post)
+    sources, targets, weights, delays = [], [], [], []
+    width = max(1, block // n_pre)
+    for start in range(0, n_post, width):
+        columns = slice(start, min(start + width, n_post))
+        size = columns.stop - start
+        chosen = np.ones((size, n_pre), bool) if mask is None else np.asarray(mask[:, columns], dtype=bool).T
+        target, source = np.nonzero(chosen)
+        sources.append(source)
+        targets.append(target + start)
+        weights.append(_values(space["weight"], columns, chosen))
+        delays.append(_values(space["delay"], columns, chosen))
+    synapses = projection._brian2_synapses[0][0]
+    synapses.connect(i=np.concatenate(sources), j=np.concatenate(targets))
+    # A trailing underscore: values in siemens or ampere, and in seconds.
+    synapses.weight_ = np.concatenate(weights) * (1e-6 if projection.post.conductance_based else 1e-9)
+    synapses.delay_ = np.round(np.concatenate(delays) / timestep) * timestep * 1e-3
+    projection._n_connections += len(synapses)

@@ -65,6 +65,9 @@ def pairwise(function: Callable[[np.ndarray, np.ndarray], np.ndarray], n_pre: in
 class Kernel:
     """Base of the kernels: connects every pair with the same strength."""
 
+    #: Whether ``Connection.weight`` is the sum over the synapses onto a cell rather than the weight of each.
+    weight_is_total = False
+
     def probability(self, n_pre: int, n_post: int) -> larray | None:
         """Connection probability of each pair, shape (n_pre, n_post); None where all pairs connect."""
         return None
@@ -162,6 +165,10 @@ class VonMises(Kernel):
         if self.in_degree is not None:
             check_number("in_degree", self.in_degree, "connections per cell", 0, low_open=True)
 
+    @property
+    def weight_is_total(self) -> bool:
+        return self.in_degree is None and self.normalise == "sum"
+
     def probability(self, n_pre: int, n_post: int) -> larray | None:
         if self.in_degree is None:
             return None
@@ -183,7 +190,7 @@ class VonMises(Kernel):
     def _totals(self, n_pre: int, n_post: int) -> np.ndarray:
         """Sum of the profile over presynaptic cells for each target: it repeats along the ring."""
         period = n_post // math.gcd(n_pre, n_post)
-        i, blocks = np.arange(n_pre)[:, None], np.array_split(np.arange(period), max(1, period * n_pre // 10**7))
+        i, blocks = np.arange(n_pre)[:, None], np.array_split(np.arange(period), max(1, period * n_pre // 10**5))
         sums = np.concatenate([self._profile(i, block, n_pre, n_post).sum(axis=0) for block in blocks])
         return np.tile(sums, n_post // period)
 

@@ -14,6 +14,7 @@ from typing import Any
 from netlib.lgn.contrast import ContrastResponse
 from netlib.lgn.frontend import LGN
 from netlib.networks.kernels import Kernel, VonMises
+from netlib.networks.plasticity import STDP, VogelsSprekeler
 from netlib.units import check_choice, check_integer, check_number, check_type, on_grid
 
 __all__ = ["CELL_MODELS", "Cell", "Connection", "Delay", "InputTuning", "RingParameters", "set_values"]
@@ -138,7 +139,7 @@ class Delay:
 
 @dataclass(frozen=True)
 class Connection:
-    """A static projection between two populations.
+    """A projection between two populations.
 
     Attributes
     ----------
@@ -150,17 +151,24 @@ class Connection:
         Distribution of delays.
     self_connections : bool
         Whether a cell may connect to itself (where both populations are the same).
+    plasticity : STDP, VogelsSprekeler or None
+        Rule by which spikes change the weights, in [0, its ``w_max``]; None is static.
     """
 
     kernel: Kernel
     weight: float
     delay: Delay = field(default_factory=Delay)
     self_connections: bool = False
+    plasticity: STDP | VogelsSprekeler | None = None
 
     def __post_init__(self) -> None:
         check_type("kernel", self.kernel, Kernel)
         check_type("delay", self.delay, Delay)
         check_number("weight", self.weight, "uS or nA", 0)
+        if self.plasticity is not None:
+            check_type("plasticity", self.plasticity, (STDP, VogelsSprekeler))
+            if not self.kernel.weight_is_total:  # of those that are, the run checks each synapse
+                check_number("weight", self.weight, "uS or nA", 0, self.plasticity.w_max)
 
 
 @dataclass(frozen=True)

@@ -3,20 +3,24 @@
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 from lazyarray import larray
+from numpy.typing import ArrayLike
 from scipy.special import ndtr, ndtri
 from tqdm.auto import tqdm
 
 from netlib.networks.bulk import bulk_connector, pynn_connector
+from netlib.networks.differences import integration_step, run_slices, sampling_step, set_solver, source_times
 from netlib.networks.drive import SpikeDrive
 from netlib.networks.kernels import connection_mask, pairwise
 from netlib.networks.parameters import Connection, Delay, RingParameters
 from netlib.networks.readout import spikes_of, traces_of
-from netlib.networks.simulator import open_simulator
+from netlib.networks.simulator import open_simulator, run_to
+from netlib.networks.weights import Weights
 from netlib.seeds import child, pair_uniform, simulator_seed, stream
 from netlib.units import check_choice, check_integer, check_number, check_type
 
@@ -39,6 +43,8 @@ class Activity:
         Length (ms).
     build_time, run_time : float
         Wall time of the construction and of the simulation (s).
+    weights : dict
+        :class:`~netlib.networks.weights.Weights` of each projection that is plastic or was given weights.
     """
 
     spikes: dict[str, tuple[np.ndarray, np.ndarray]]
@@ -47,6 +53,7 @@ class Activity:
     duration: float
     build_time: float
     run_time: float
+    weights: dict[str, Weights] = field(default_factory=dict)
 
 
 def weight_array(connection: Connection, n_pre: int, n_post: int) -> float | larray:
@@ -79,6 +86,10 @@ def run_ring(
     record_v: int = 0,
     sampling: float = 1.0,
     threads: int = 1,
+    plastic: bool | ArrayLike = True,
+    update: float = 50.0,
+    snapshots: ArrayLike | None = None,
+    weights: Mapping[str, Weights | ArrayLike] | None = None,
     progress: bool | None = False,
 ) -> Activity:
     """Build a ring, play a drive to it, and return its activity.
@@ -101,6 +112,15 @@ def run_ring(
         Interval between samples of potential (ms).
     threads : int
         Threads of NEST.
+    plastic : bool or array_like, shape (n_windows, 2)
+        Whether the projections that have a rule follow it; or windows (start, stop] (ms) in which they do.
+    update : float
+        Longest time between two updates of the weights in the simulator (ms).
+    snapshots : array_like, optional
+        Times (ms) at which weights are kept, besides the start and the end.
+    weights : mapping, optional
+        Weights to start from, by projection: :class:`~netlib.networks.weights.Weights` of another run with the same
+        seed (their last are taken), or an array (n_synapses,) in order of presynaptic, then postsynaptic cell.
     progress : bool or None
         Show a progress bar; None shows it on a terminal only.
 
@@ -125,22 +145,29 @@ def run_ring(
     started = time.perf_counter()
     low, high = parameters.delay_bounds()
     frozen = drive.on_grid(parameters.timestep, low + parameters.timestep)
+    course = _course(parameters, drive.duration, plastic, update, snapshots, weights)
     with open_simulator(
         backend,
-        timestep=parameters.timestep,
+        timestep=integration_step(backend, parameters.timestep, map(parameters.cell, parameters.populations)),
         min_delay=low,
         max_delay=max(high, low),
         threads=threads,
         seed=simulator_seed(seed, "simulator"),
     ) as sim:
         populations = _populations(sim, parameters, frozen, seed)
-        projections = [  # noqa: F841  PyNN's projections must outlive the run
-            _project(sim, parameters, name, connection, populations, seed, connector)
+        projections = {  # PyNN's projections must outlive the run
+            name: _project(sim, parameters, name, connection, populations, seed, connector)
             for name, connection in parameters.projections().items()
-        ]
-        recorded = {p: _record(populations[p], record_v, sampling) for p in parameters.populations}
+        }
+        recorded = {
+            p: _record(sim, populations[p], record_v, sampling, parameters.timestep) for p in parameters.populations
+        }
         built = time.perf_counter()
-        _run(sim, drive.duration, progress)
+        if course is None:
+            history = {}
+            _run(sim, drive.duration, progress)
+        else:
+            history = course.run(sim, populations, projections, frozen, progress)
         ran = time.perf_counter()
         spikes = {p: spikes_of(sim, populations[p], drive.duration) for p in parameters.populations}
         potentials = {
@@ -149,19 +176,30 @@ def run_ring(
             if len(cells)
         }
     spikes = {"input": (frozen.index, frozen.time), **spikes}
-    return Activity(spikes, potentials, sampling, drive.duration, built - started, ran - built)
+    return Activity(spikes, potentials, sampling, drive.duration, built - started, ran - built, history)
+
+
+def _course(parameters: RingParameters, duration: float, plastic: Any, *settings: Any) -> Any:
+    """What changes weights in the course of the run; None for a static network, which needs no compiler."""
+    rules = [c for c in parameters.projections().values() if c.plasticity is not None]
+    if not rules and not settings[-1]:
+        return None
+    from netlib.networks.learning import Learning
+
+    return Learning(parameters, duration, plastic, *settings)
 
 
 def _populations(sim: Any, parameters: RingParameters, drive: SpikeDrive, seed: int) -> dict[str, Any]:
     from pyNN.parameters import Sequence
 
-    trains = [Sequence(train) for train in drive.by_cell()]
+    trains = [Sequence(source_times(sim, train, parameters.timestep)) for train in drive.by_cell()]
     made = {"input": sim.Population(drive.n_cells, sim.SpikeSourceArray(spike_times=trains), label="input")}
     for name in parameters.populations:
         cell = parameters.cell(name)
         model = getattr(sim, cell.model)(**cell.pynn_parameters())
         start = stream(seed, "v_init", name).uniform(*parameters.v_init, parameters.size(name))
         made[name] = sim.Population(parameters.size(name), model, initial_values={"v": start}, label=name)
+        set_solver(sim, made[name], cell)
     return made
 
 
@@ -195,19 +233,21 @@ def _project(
     )
 
 
-def _record(population: Any, n_cells: int, sampling: float) -> np.ndarray:
+def _record(sim: Any, population: Any, n_cells: int, sampling: float, timestep: float) -> np.ndarray:
     population.record("spikes")
     if not n_cells:
         return np.empty(0, dtype=int)
     cells = np.unique(np.linspace(0, population.size, min(n_cells, population.size), endpoint=False).astype(int))
-    population[cells].record("v", sampling_interval=sampling)
+    population[cells].record("v", sampling_interval=sampling_step(sim, sampling, timestep))
     return cells
 
 
-def _run(sim: Any, duration: float, progress: bool | None, slices: int = 50) -> None:
+def _run(sim: Any, duration: float, progress: bool | None) -> None:
     """Run in slices of whole ms, for the bar; the slices change nothing in a frozen drive."""
-    ends = np.unique(np.append(np.round(np.linspace(0, duration, slices + 1)[1:-1]), duration))
+    ends = np.unique(np.append(np.round(np.linspace(0, duration, run_slices(sim) + 1)[1:-1]), duration))
+    now = 0.0  # a hidden bar does not count
     with tqdm(total=duration, unit=" ms", desc="simulating", disable=None if progress is None else not progress) as bar:
-        for end in ends[ends > 0]:
-            sim.run_until(float(end))
-            bar.update(float(end) - bar.n)
+        for end in ends[ends > 0].tolist():
+            run_to(sim, now, end)
+            bar.update(end - now)
+            now = end

@@ -14,11 +14,15 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from netlib.networks.weights import Weights
 from netlib.provenance import atomic_write, jsonable
 from netlib.stimuli.protocol import Protocol
 from netlib.units import check_array, check_choice, check_number, check_type
 
 __all__ = ["Recording", "Trace"]
+
+#: Arrays of which :class:`~netlib.networks.weights.Weights` are made, in order.
+PARTS = ("pre", "post", "delay", "times", "values")
 
 
 @dataclass(frozen=True, eq=False)
@@ -75,6 +79,8 @@ class Recording:
         Sampled quantities by name, such as ``"v"`` (mV).
     provenance : dict
         Parameters, seed, versions, platform, wall time.
+    weights : dict of Weights
+        Synaptic weights in time, by projection, where they were plastic.
     """
 
     neurons: pd.DataFrame
@@ -84,6 +90,7 @@ class Recording:
     protocol: Protocol
     traces: dict[str, Trace] = field(default_factory=dict)
     provenance: dict[str, Any] = field(default_factory=dict)
+    weights: dict[str, Weights] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         check_type("neurons", self.neurons, pd.DataFrame)
@@ -173,9 +180,11 @@ class Recording:
             "protocol_duration": self.protocol.duration,
             "provenance": jsonable(self.provenance),
             "traces": {name: {"dt": t.dt, "unit": t.unit} for name, t in self.traces.items()},
+            "weights": {name: w.w_max for name, w in self.weights.items()},
         }
         arrays = {f"trace_{name}": t.values for name, t in self.traces.items()}
         arrays |= {f"cells_{name}": t.cells for name, t in self.traces.items()}
+        arrays |= {f"weights_{name}_{part}": getattr(w, part) for name, w in self.weights.items() for part in PARTS}
         text = json.dumps(jsonable(header))
 
         def write(file: Any) -> None:
@@ -215,4 +224,8 @@ class Recording:
                 for name, facts in header["traces"].items()
             },
             provenance=header["provenance"],
+            weights={
+                name: Weights(*(arrays[f"weights_{name}_{part}"] for part in PARTS), w_max=float(w_max))
+                for name, w_max in header.get("weights", {}).items()
+            },
         )

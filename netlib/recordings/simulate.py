@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import numpy as np
 import pandas as pd
+from numpy.typing import ArrayLike
 
 from netlib.lgn.rates import ChannelRates
 from netlib.networks.drive import SpikeDrive, input_rates, rate_drive
 from netlib.networks.parameters import RingParameters
 from netlib.networks.ring import Activity, run_ring
+from netlib.networks.weights import Weights
 from netlib.orientation import preferred_orientations
 from netlib.provenance import provenance
 from netlib.recordings.recording import Recording, Trace
@@ -31,6 +35,10 @@ def record_ring(
     connector: str = "bulk",
     record_v: int = 0,
     threads: int = 1,
+    plastic: bool | ArrayLike = True,
+    update: float = 50.0,
+    snapshots: ArrayLike | None = None,
+    weights: Mapping[str, Weights | ArrayLike] | None = None,
     progress: bool | None = False,
 ) -> Recording:
     """Show a protocol to a ring network and record its cells.
@@ -53,7 +61,7 @@ def record_ring(
         Rates of orientation channels, which the input cells interpolate.
     drive : SpikeDrive, optional
         Spikes of the input cells. At most one of movie, rates and drive is given.
-    backend, connector, record_v, threads, progress
+    backend, connector, record_v, threads, plastic, update, snapshots, weights, progress
         As in :func:`netlib.networks.run_ring`.
 
     Returns
@@ -88,6 +96,10 @@ def record_ring(
         connector=connector,
         record_v=record_v,
         threads=threads,
+        plastic=plastic,
+        update=update,
+        snapshots=snapshots,
+        weights=weights,
         progress=progress,
     )
     facts = {
@@ -97,6 +109,8 @@ def record_ring(
         "build_time": activity.build_time,
         "run_time": activity.run_time,
     }
+    if activity.weights:
+        facts |= {"plastic": plastic, "update": update, "start_weights": sorted(weights or {})}
     return _recording(parameters, protocol, activity, provenance(parameters, seed, **facts))
 
 
@@ -122,4 +136,5 @@ def _recording(parameters: RingParameters, protocol: Protocol, activity: Activit
         protocol=protocol,
         traces=traces,
         provenance=source,
+        weights=activity.weights,
     )

@@ -10,19 +10,36 @@ from netlib.stimuli.grating import Grating
 from netlib.stimuli.motion_cloud import MotionCloud
 from netlib.stimuli.movie import Movie
 from netlib.stimuli.natural import PHOTOS, NaturalMovie
+from netlib.stimuli.noise import DenseNoise, Patch
 from netlib.stimuli.protocol import Protocol
+from netlib.stimuli.sequences import (
+    B_THETAS,
+    patch_grid,
+    random_durations,
+    shuffled_trials,
+    variance_protocol,
+    white_noise,
+)
 
 __all__ = [
+    "B_THETAS",
     "PHOTOS",
     "Blank",
+    "DenseNoise",
     "Gabor",
     "Grating",
     "LogGabor",
     "MotionCloud",
     "Movie",
     "NaturalMovie",
+    "Patch",
     "Protocol",
     "Stimulus",
     "dominant_orientation",
     "orientation_content",
+    "patch_grid",
+    "random_durations",
+    "shuffled_trials",
+    "variance_protocol",
+    "white_noise",
 ]

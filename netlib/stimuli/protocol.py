@@ -256,7 +256,9 @@ def _conditions(
         raise ValueError(f"{name} has no orientation: a tuning protocol needs a stimulus with theta")
     if B_thetas is not None and "B_theta" not in fields:
         raise ValueError(f"{name} has no bandwidth to vary: B_thetas must be left out")
-    thetas = preferred_orientations(orientations) if np.ndim(orientations) == 0 else np.asarray(orientations, float)
+    if np.ndim(orientations) == 0:
+        orientations = preferred_orientations(check_integer("orientations", orientations, 1))
+    thetas = np.asarray(orientations, float)
     if thetas.size == 0:
         raise ValueError("orientations is empty: it must hold at least one angle")
     levels = [None] if contrasts is None else np.atleast_1d(check_array("contrasts", contrasts, "", 0, 1))

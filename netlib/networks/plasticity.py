@@ -1,0 +1,250 @@
+"""Rules of synaptic plasticity: what a pair of spikes does to a weight.
+
+Conventions. Weights are magnitudes in [0, w_max], for excitatory and inhibitory synapses alike. A positive
+amplitude potentiates and a negative one depresses, on either side of the window: ``A_plus`` is for a presynaptic
+spike followed by a postsynaptic one, ``A_minus`` for the reverse. Every pair of spikes counts (all-to-all), each
+through traces that its own synapse keeps. The window is that of the spikes as they reach the synapse.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from netlib.units import check_array, check_number
+
+__all__ = ["SHAPES", "STDP", "VogelsSprekeler", "check_native", "native_synapse"]
+
+
+@dataclass(frozen=True)
+class STDP:
+    r"""Spike-timing-dependent plasticity with bounds that are right for each sign.
+
+    At a postsynaptic spike ``A_plus`` and the presynaptic trace x give the change, at a presynaptic spike
+    ``A_minus`` and the postsynaptic trace y:
+
+    .. math:: \Delta w / w_{max} = A x (1 - w / w_{max})^\mu \; (A > 0), \quad A x (w / w_{max})^\mu \; (A < 0)
+
+    and the weight is then clipped to [0, w_max]. Spikes that reach the synapse at the same time are no pair. With
+    A_plus > 0 > A_minus it is the rule of Gütig et al. 2003, J Neurosci 23:3697.
+
+    Attributes
+    ----------
+    A_plus : float
+        Change for pre before post, as a fraction of ``w_max``, in [-1, 1].
+    A_minus : float
+        Change for post before pre, likewise. **Positive potentiates**; PyNN and NEST write the opposite
+        (:meth:`from_pynn`).
+    tau_plus, tau_minus : float
+        Time constants of the two sides (ms).
+    w_max : float
+        Largest weight (uS or nA).
+    mu : float
+        1 for multiplicative (soft) bounds, 0 for additive changes with hard bounds, or between.
+    dendritic : float
+        Fraction of the delay that the postsynaptic spike takes to reach the synapse; the presynaptic spike takes
+        the rest. NEST knows 1 alone.
+    """
+
+    A_plus: float = 0.0375
+    A_minus: float = -0.025
+    tau_plus: float = 37.5
+    tau_minus: float = 30.0
+    w_max: float = 0.2
+    mu: float = 1.0
+    dendritic: float = 1.0
+
+    def __post_init__(self) -> None:
+        for name in ("A_plus", "A_minus"):
+            check_number(name, getattr(self, name), "(fraction of w_max)", -1, 1)
+        for name in ("tau_plus", "tau_minus"):
+            check_number(name, getattr(self, name), "ms", 0, low_open=True)
+        check_number("w_max", self.w_max, "uS or nA", 0, low_open=True)
+        check_number("mu", self.mu, "", 0, 1)
+        check_number("dendritic", self.dendritic, "(fraction of the delay)", 0, 1)
+
+    @classmethod
+    def from_pynn(
+        cls, A_plus: float, A_minus: float, tau_plus: float, tau_minus: float, w_max: float, **others: Any
+    ) -> STDP:
+        """Rule from amplitudes in PyNN's and NEST's sense, where a positive ``A_minus`` depresses."""
+        return cls(A_plus, -A_minus, tau_plus, tau_minus, w_max, **others)
+
+    #: Change at each presynaptic spike whatever the postsynaptic cell does (fraction of w_max).
+    offset = 0.0
+
+    def change(self, amplitude: ArrayLike, weight: ArrayLike) -> np.ndarray:
+        """Change (uS or nA) of weights by a signed amplitude (fraction of w_max), clipped at the bounds."""
+        u = np.asarray(weight, dtype=float) / self.w_max
+        amplitude = np.asarray(amplitude, dtype=float)
+        room = np.where(amplitude > 0, 1 - u, u)
+        return self.w_max * (np.clip(u + amplitude * room**self.mu, 0, 1) - u)
+
+    def window(self, delta_t: ArrayLike, weight: float, delay: float = 0.0) -> np.ndarray:
+        """Change of a weight by one pair of spikes.
+
+        Parameters
+        ----------
+        delta_t : array_like
+            Time of the postsynaptic spike minus that of the presynaptic one, at their cells (ms).
+        weight : float
+            Weight before, in [0, w_max] (uS or nA).
+        delay : float
+            Delay of the synapse (ms): with dendritic = 1 the postsynaptic spike arrives that much later.
+
+        Returns
+        -------
+        ndarray
+            Change (uS or nA); 0 where the two arrive together.
+
+        Examples
+        --------
+        >>> STDP(0.0375, -0.025, 37.5, 30.0, w_max=200.0).window([-30, 5], 100.0, delay=0.1).round(2).tolist()
+        [-0.92, 3.27]
+        """
+        check_number("weight", weight, "uS or nA", 0, self.w_max)
+        check_number("delay", delay, "ms", 0)
+        lag = check_array("delta_t", delta_t, "ms") + (2 * self.dendritic - 1) * delay
+        lag = np.where(np.abs(lag) < 1e-6, 0.0, lag)
+        before = self.A_plus * np.exp(-np.maximum(lag, 0) / self.tau_plus) * (lag > 0)
+        after = self.A_minus * np.exp(np.minimum(lag, 0) / self.tau_minus) * (lag < 0)
+        return self.change(before + after, weight)
+
+
+@dataclass(frozen=True)
+class VogelsSprekeler:
+    """Plasticity of inhibitory synapses that holds the rate of the postsynaptic cell.
+
+    Every pair adds ``eta`` exp(-\\|delta t\\| / tau), in either order, and every presynaptic spike takes
+    ``eta alpha`` away, alpha = 2 rho0 tau: in balance where the cell fires at rho0 (Vogels et al. 2011,
+    Science 334:1569, equations of the supplement). Clipped to [0, w_max].
+
+    Attributes
+    ----------
+    eta : float
+        Learning rate: change by one coincidence (uS or nA).
+    rho0 : float
+        Target rate of the postsynaptic cell (Hz).
+    tau : float
+        Time constant of the window (ms).
+    w_max : float
+        Largest weight (uS or nA).
+    dendritic : float
+        As in :class:`STDP`.
+    """
+
+    eta: float = 1e-4
+    rho0: float = 5.0
+    tau: float = 20.0
+    w_max: float = 0.2
+    dendritic: float = 1.0
+
+    mu = 0.0
+
+    def __post_init__(self) -> None:
+        check_number("w_max", self.w_max, "uS or nA", 0, low_open=True)
+        check_number("eta", self.eta, "uS or nA", 0, self.w_max, low_open=True)
+        check_number("rho0", self.rho0, "Hz", 0)
+        check_number("tau", self.tau, "ms", 0, low_open=True)
+        check_number("dendritic", self.dendritic, "(fraction of the delay)", 0, 1)
+
+    @property
+    def alpha(self) -> float:
+        """What a presynaptic spike takes away, in units of ``eta``."""
+        return 2 * self.rho0 * self.tau / 1000.0
+
+    @property
+    def A_plus(self) -> float:
+        """Change by a coincidence, as a fraction of w_max."""
+        return self.eta / self.w_max
+
+    @property
+    def offset(self) -> float:
+        """Change at each presynaptic spike, as a fraction of w_max."""
+        return -self.alpha * self.A_plus
+
+    A_minus = A_plus
+    tau_plus = tau_minus = property(lambda self: self.tau)
+    change = STDP.change
+
+    def window(self, delta_t: ArrayLike, weight: float, delay: float = 0.0) -> np.ndarray:
+        """Change of a weight (uS or nA) by one pair of spikes; see :meth:`STDP.window`."""
+        check_number("weight", weight, "uS or nA", 0, self.w_max)
+        check_number("delay", delay, "ms", 0)
+        lag = check_array("delta_t", delta_t, "ms") + (2 * self.dendritic - 1) * delay
+        pair = self.A_plus * np.exp(-np.abs(lag) / self.tau) * (np.abs(lag) > 1e-6)
+        pair_first = lag > 0  # then the presynaptic spike comes alone, and each change is clipped on its own
+        first = self.change(np.where(pair_first, self.offset, 0.0), weight)
+        then = self.change(np.where(pair_first, pair, pair + self.offset), np.asarray(weight) + first)
+        return first + then
+
+
+def _shape(A_plus: float, A_minus: float, tau_plus: float) -> STDP:
+    return STDP.from_pynn(A_plus, A_minus, tau_plus, 30.0, w_max=0.2)
+
+
+#: The four windows of the 2018-2019 internship project (Ladret & Perrinet, InternshipM2), in our convention:
+#: pre before post / post before pre. ``dataclasses.replace(SHAPES["causal"], w_max=0.8)`` sets another bound.
+SHAPES = {
+    "causal": _shape(0.0375, 0.025, 37.5),  # potentiates / depresses
+    "anticausal": _shape(-0.0075, -0.025, 22.5),  # depresses / potentiates
+    "symmetric_plus": _shape(0.025, -0.025, 48.0),  # potentiates both ways
+    "symmetric_minus": _shape(-0.04375, 0.025, 30.0),  # depresses both ways
+}
+
+
+def native_synapse(sim: Any, rule: STDP, weight: float, delay: float) -> Any:
+    """The same rule as a PyNN synapse that the simulator updates itself (NEST's ``stdp_synapse``).
+
+    Raises
+    ------
+    ValueError
+        If the simulator's rule would be another: it clips and scales rightly only where pre before post potentiates
+        and post before pre depresses, with an all-dendritic delay.
+    """
+    if not isinstance(rule, STDP) or rule.A_plus < 0 or rule.A_minus > 0:
+        raise ValueError(
+            f"rule = {rule!r} has no native synapse: outside A_plus >= 0 >= A_minus a simulator's own STDP scales with "
+            "the wrong bound and leaves [0, w_max]; give it to Connection.plasticity instead"
+        )
+    if rule.dendritic != 1:
+        raise ValueError(f"dendritic = {rule.dendritic:g} has no native synapse: it must be 1")
+    if rule.mu not in (0, 1):
+        raise ValueError(f"mu = {rule.mu:g} has no native synapse in PyNN: it must be 0 or 1")
+    bounds = sim.MultiplicativeWeightDependence if rule.mu else sim.AdditiveWeightDependence
+    return sim.STDPMechanism(
+        sim.SpikePairRule(tau_plus=rule.tau_plus, tau_minus=rule.tau_minus, A_plus=rule.A_plus, A_minus=-rule.A_minus),
+        bounds(w_min=0.0, w_max=rule.w_max),
+        weight=weight,
+        delay=delay,
+        dendritic_delay_fraction=1.0,
+    )
+
+
+def check_native(rules: dict[str, STDP]) -> None:
+    """Refuse native projections onto one population that differ in ``tau_minus``.
+
+    NEST keeps ``tau_minus`` in the postsynaptic cell: the projection made last sets it for all the others, silently.
+    The rules of :attr:`Connection.plasticity` keep their own and need no such check.
+
+    Parameters
+    ----------
+    rules : dict
+        Rule of each projection, by name, such as ``{"E_to_E": rule, "I_to_E": rule}``.
+
+    Raises
+    ------
+    ValueError
+        Naming two projections that disagree.
+    """
+    seen: dict[str, str] = {}
+    for name, rule in rules.items():
+        other = seen.setdefault(name.split("_to_")[1], name)
+        if rules[other].tau_minus != rule.tau_minus:
+            raise ValueError(
+                f"{other} and {name} have tau_minus = {rules[other].tau_minus:g} and {rule.tau_minus:g} ms: on NEST's "
+                "own synapses it belongs to the postsynaptic cell, so both must have the same"
+            )
