@@ -2,7 +2,9 @@
 
 The rooms, in the order in which data flows through them::
 
-    stimuli -> lgn -> networks -> recordings -> analysis -> figures
+    stimuli -> lgn -> networks -> recordings -> analysis -> experiments, figures
+
+and beside them ``theory``: rate models and closed forms of the ring.
 
 ``import netlib`` loads none of them: ``netlib.stimuli`` does so at its first use. A simulator is imported when a
 network is built.
@@ -10,7 +12,10 @@ network is built.
 
 __version__ = "0.1.0"
 
-_ROOMS = ("orientation", "stimuli", "lgn", "networks", "recordings", "analysis", "figures")
+_ROOMS = (
+    *("orientation", "stimuli", "lgn", "networks", "recordings"),
+    *("analysis", "experiments", "figures", "theory"),
+)
 
 __all__ = ["__version__", *_ROOMS]
 
