@@ -27,6 +27,7 @@ __all__ = [
 EXPERIMENTS = {
     "static_ring": ("static_ring", "static_ring"),
     "simulators": ("simulators", "simulators"),
+    "variance": ("variance", "variance"),
     "theory_vs_spiking": ("theory_vs_spiking", "theory_vs_spiking"),
     "plastic_twins": ("plastic_twins", "plastic_twins"),
 }
