@@ -24,6 +24,7 @@ PACKAGES = (
     "lmfit",
     "PyNN",
     "nest-simulator",
+    "numba",
     "Brian2",
     "neuron",
     "MotionClouds",

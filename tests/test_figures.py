@@ -14,6 +14,7 @@ import pandas as pd
 import pytest
 from matplotlib.figure import Figure
 from matplotlib.image import AxesImage
+from matplotlib.legend import Legend
 from numpy.testing import assert_allclose, assert_array_equal
 from PIL import Image as Pillow
 
@@ -301,7 +302,8 @@ def test_schematic_draws_the_projections_that_exist(name):
     ax = figures.plot_schematic(parameters)
     drawn = {c.get_gid() for c in ax.collections} - {None}
     assert drawn == set(parameters.projections())
-    text = " ".join(t.get_text() for t in ax.get_legend().get_texts())
+    legends = [child for child in ax.get_children() if isinstance(child, Legend)]
+    text = " ".join(t.get_text() for legend in legends for t in legend.get_texts())
     assert f"{parameters.n_excitatory} excitatory" in text
     for projection in parameters.projections():
         assert projection.replace("_to_", " → ") in text

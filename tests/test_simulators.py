@@ -248,3 +248,33 @@ def test_a_failed_compilation_shows_why(tmp_path):
     (tmp_path / "wrong.mod").write_text("NEURON { POINT_PROCESS Wrong \n")
     with pytest.raises(ImportError, match=r"(?s)nrnivmodl failed on .*[Ee]rror"):
         compile_mechanisms(tmp_path)
+
+
+REFRACTORY = """
+import sys
+import numpy as np
+from netlib.networks import Cell
+from netlib.networks.differences import integration_step, set_solver
+from netlib.networks.simulator import open_simulator
+backend, model = sys.argv[1:]
+cell = Cell(model, v_spike=-45.0)
+with open_simulator(backend, timestep=integration_step(backend, 0.1, [cell])) as sim:
+    one = sim.Population(1, getattr(sim, model)(**cell.pynn_parameters(), i_offset=0.6), initial_values={"v": -70.0})
+    set_solver(sim, one, cell)
+    one.record("spikes")
+    sim.run(200.0)
+    print(np.diff(one.get_data().segments[0].spiketrains[0].magnitude).mean())
+"""
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("model", ["IF_cond_exp", "IF_curr_exp", "EIF_cond_exp_isfa_ista"])
+def test_a_clock_ticks_alike(model):
+    """A cell with a constant current: what it does after a spike, the refractory period above all, is the same."""
+    backends = ["nest", "brian2", *(() if missing_tools() else ("neuron",))]
+    interval = {}
+    for backend in backends:
+        ran = subprocess.run([sys.executable, "-c", REFRACTORY, backend, model], capture_output=True, text=True)
+        assert ran.returncode == 0, ran.stderr
+        interval[backend] = float(ran.stdout.split()[-1])
+    assert max(interval.values()) - min(interval.values()) < 0.05, interval  # half a step

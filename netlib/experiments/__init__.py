@@ -26,9 +26,21 @@ __all__ = [
 #: Experiments by name: the module of netlib.experiments and the function of one seed in it.
 EXPERIMENTS = {
     "static_ring": ("static_ring", "static_ring"),
-    "simulators": ("simulators", "simulators"),
+    "learning": ("learning", "learning"),
+    "learning_parts": ("learning", "learning_parts"),
+    "two_rings": ("two_rings", "two_rings"),
+    "full_chain": ("full_chain", "full_chain"),
+    "prediction": ("prediction", "prediction"),
     "variance": ("variance", "variance"),
+    "dynamics_tracking": ("rotation", "tracking"),
+    "dynamics_jump": ("rotation", "jump"),
+    "dynamics_delays": ("delays", "latency_delays"),
+    "dynamics_persistence": ("bump", "persistence"),
+    "dynamics_diffusion": ("diffusion", "diffusion"),
+    "dynamics_pinning": ("diffusion", "pinning"),
+    "dynamics_adaptation": ("adaptation", "adaptation"),
     "theory_vs_spiking": ("theory_vs_spiking", "theory_vs_spiking"),
+    "simulators": ("simulators", "simulators"),
     "plastic_twins": ("plastic_twins", "plastic_twins"),
 }
 

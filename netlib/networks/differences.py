@@ -35,15 +35,20 @@ def integration_step(backend: str, timestep: float, cells: Iterable[Cell]) -> fl
 
 
 def set_solver(sim: Any, population: Any, cell: Cell) -> None:
-    """Give Brian2's cells a solver and a cut-off like those of NEST.
+    """Give Brian2's cells a solver, a refractory period and a cut-off like those of NEST.
 
-    PyNN lets Brian2 choose, which takes Euler's method for conductances, and cuts the spikes of the EIF
-    5 ``delta_T`` above ``v_thresh`` wherever ``v_spike`` is.
+    PyNN lets Brian2 choose, which takes Euler's method for conductances, counts the refractory period from the start of
+    the step in which the spike falls, one step too short, and cuts the spikes of the EIF 5 ``delta_T`` above
+    ``v_thresh`` wherever ``v_spike`` is.
     """
     if sim.__name__ != "pyNN.brian2":
         return
     group = population.brian2_group
     group.state_updater.method_choice = "rk4" if cell.conductance_based else "exact"
+    if cell.tau_refrac > 0:
+        from brian2 import ms
+
+        group._refractory = (cell.tau_refrac + sim.get_time_step()) * ms
     if cell.model.startswith("EIF"):
         group.events["spike"] = f"v > {cell.v_spike!r}*mV"
 

@@ -118,9 +118,9 @@ class STDP:
 class VogelsSprekeler:
     """Plasticity of inhibitory synapses that holds the rate of the postsynaptic cell.
 
-    Every pair adds ``eta`` exp(-\\|delta t\\| / tau), in either order, and every presynaptic spike takes
+    Every pair, dt apart in either order, adds ``eta`` exp(-abs(dt) / tau), and every presynaptic spike takes
     ``eta alpha`` away, alpha = 2 rho0 tau: in balance where the cell fires at rho0 (Vogels et al. 2011,
-    Science 334:1569, equations of the supplement). Clipped to [0, w_max].
+    Science 334:1569). Clipped to [0, w_max].
 
     Attributes
     ----------
