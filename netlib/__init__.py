@@ -4,7 +4,8 @@ The rooms, in the order in which data flows through them::
 
     stimuli -> lgn -> networks -> recordings -> analysis -> experiments, figures
 
-and beside them ``theory``: rate models and closed forms of the ring.
+and beside them ``theory``, rate models and closed forms of the ring, and ``striatum``, a neuron that learns rewarded
+patterns.
 
 ``import netlib`` loads none of them: ``netlib.stimuli`` does so at its first use. A simulator is imported when a
 network is built.
@@ -14,7 +15,7 @@ __version__ = "0.1.0"
 
 _ROOMS = (
     *("orientation", "stimuli", "lgn", "networks", "recordings"),
-    *("analysis", "experiments", "figures", "theory"),
+    *("analysis", "experiments", "figures", "theory", "striatum"),
 )
 
 __all__ = ["__version__", *_ROOMS]

@@ -10,6 +10,7 @@ from typing import Annotated
 
 import typer
 
+from netlib.striatum.command import make_app as make_striatum
 from netlib.units import check_choice
 
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # threads that wait for each other stall on a busy machine
@@ -118,6 +119,15 @@ def experiment(
             function, range(1, seeds + 1), workers=workers, progress=False if quiet else None, **settings
         )
         typer.echo(f"Wrote {experiments.save_table(table, out / f'{name}.csv')}")
+
+
+def _draw_striatum(results, stem):
+    from netlib.figures.striatum import draw_run
+
+    return draw_run(results, stem)
+
+
+app.add_typer(make_striatum(_draw_striatum), name="striatum")
 
 
 def _value(text: str):

@@ -15,7 +15,7 @@ from netlib.seeds import stream
 from netlib.stimuli import Blank, Grating, Protocol
 from netlib.units import check_integer, check_type
 
-__all__ = ["CONDITIONS", "SLOT", "TRAINED", "UNSEEN", "prediction", "test_trials"]
+__all__ = ["CONDITIONS", "SLOT", "TRAINED", "UNSEEN", "Slot", "prediction", "slot_protocol", "train", "trial_slots"]
 
 #: Orientations of the sequence, in its order, and orientations never shown in training (deg).
 TRAINED = (40.0, 160.0, 100.0)
@@ -42,7 +42,7 @@ class Slot:
     expected: float = np.nan
 
 
-def test_trials(seed: int) -> list[Slot]:
+def trial_slots(seed: int) -> list[Slot]:
     """Slots of the test of one seed: every trial once, in random order, a blank slot at its end.
 
     Trials: "short", one slot of an orientation and one of blank (part "off"), for trained and unseen ones; "omission",
@@ -81,18 +81,17 @@ def prediction(seed: int, parameters: RingParameters | None = None, passes: int 
     -------
     DataFrame, one row per condition, population, kind of slot and place on the ring
         ``condition``, ``population`` ("input" once, with condition "static"), ``trial``, ``part`` (see
-        :func:`test_trials`), ``familiar`` (whether the last orientation shown was trained), ``place``: cells that prefer
-        the last orientation "shown", the one "expected" next, the "other trained" ones or the "unseen" ones not shown,
-        within 10 deg; ``rate`` (Hz): mean over these cells and trials, from 50 ms on in each slot of 500 ms.
+        :func:`trial_slots`), ``familiar``: whether the last orientation shown was trained, ``place``: cells that
+        prefer, within 10 deg, the last orientation "shown", the one "expected" next, the "other trained" ones or the
+        "unseen" ones not shown; ``rate`` (Hz): mean over these cells and trials, from 50 ms on in each slot of 500 ms.
     """
     parameters = check_type("parameters", parameters or preset("internship2019_learning"), RingParameters)
     check_integer("passes", passes, 1)
-    slots = test_trials(seed)
-    test = _protocol([slot.shown for slot in slots])
+    slots = trial_slots(seed)
+    test = slot_protocol([slot.shown for slot in slots])
     weights = {"static": {}}
     for condition in ("sequence", "random"):
-        training = _protocol(_training(seed, passes, condition == "random"))
-        weights[condition] = record_ring(parameters, training, seed).weights
+        weights[condition] = train(parameters, seed, passes, condition == "random").weights
     weights["shuffled"] = {name: w.shuffled(seed) for name, w in weights["sequence"].items()}
     parts = []
     for condition in CONDITIONS:
@@ -104,14 +103,16 @@ def prediction(seed: int, parameters: RingParameters | None = None, passes: int 
     return table[[*first, *(c for c in table.columns if c not in first)]]
 
 
-def _training(seed: int, passes: int, shuffle: bool) -> list[float]:
+def train(parameters: RingParameters, seed: int, passes: int = 4, shuffle: bool = False) -> Recording:
+    """Show the sequence ``passes`` times to a plastic ring; its ``weights`` are what it learned."""
     orders = [
         stream(seed, "prediction", "order", n).permutation(3) if shuffle else np.arange(3) for n in range(1, passes + 1)
     ]
-    return [TRAINED[k] for order in orders for k in np.repeat(order, 2)]
+    return record_ring(parameters, slot_protocol([TRAINED[k] for order in orders for k in np.repeat(order, 2)]), seed)
 
 
-def _protocol(shown: list[float | None]) -> Protocol:
+def slot_protocol(shown: list[float | None]) -> Protocol:
+    """One slot after the other: an orientation (deg), or None for the pedestal alone."""
     stimuli = [Blank() if theta is None else Grating(theta=theta) for theta in shown]
     return Protocol.sequence(stimuli, duration=SLOT, gap=0.0, lead=0.0)
 

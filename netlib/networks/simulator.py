@@ -46,7 +46,6 @@ def load(backend: str = "nest") -> Any:
     check_choice("backend", backend, BACKENDS)
     os.environ.setdefault("PYNEST_QUIET", "1")
     os.environ.setdefault("OMP_WAIT_POLICY", "passive")
-    logging.getLogger("PyNN").addFilter(_worth_saying)
     os.environ.setdefault("NEURON_MODULE_OPTIONS", "-nogui")
     try:
         with warnings.catch_warnings(), _quiet():
@@ -61,11 +60,6 @@ def load(backend: str = "nest") -> Any:
             f"backend = {backend!r} cannot be loaded ({type(error).__name__}: {error}). "
             f"To install it: {BACKENDS[backend]}"
         ) from error
-
-
-def _worth_saying(record: logging.LogRecord) -> bool:
-    # PyNN sets the synaptic currents of every IF_curr_exp to 0, where NEST starts them anyway.
-    return "does not allow setting an initial value for I_syn" not in record.getMessage()
 
 
 def _set_brian2() -> None:
