@@ -5,6 +5,7 @@ BIN := $(VENV)/bin
 STAMPS := $(VENV)/stamps
 BUILD := build
 NOTEBOOKS := $(sort $(wildcard FINAL_notebooks/FINAL_*.ipynb))
+ALL_NOTEBOOKS := $(NOTEBOOKS) $(sort $(wildcard dev/*.ipynb))
 BENCHMARKS := $(sort $(wildcard benchmarks/bench_*.py))
 SOURCES := $(wildcard netlib tests benchmarks dev FINAL_notebooks)
 
@@ -51,12 +52,12 @@ bench: $(STAMPS)/all ## run the benchmarks and print their ratios
 lint: $(STAMPS)/all ## ruff, and no output stored in a notebook
 	$(BIN)/ruff check $(SOURCES)
 	$(BIN)/ruff format --check $(SOURCES)
-	$(if $(NOTEBOOKS),$(BIN)/nbstripout --verify $(NOTEBOOKS))
+	$(BIN)/nbstripout --verify $(ALL_NOTEBOOKS)
 
 format: $(STAMPS)/all ## what lint asks for, done
 	$(BIN)/ruff check --fix --exit-zero $(SOURCES)
 	$(BIN)/ruff format $(SOURCES)
-	$(if $(NOTEBOOKS),$(BIN)/nbstripout $(NOTEBOOKS))
+	$(BIN)/nbstripout $(ALL_NOTEBOOKS)
 
 install: $(STAMPS)/all ## only fill .venv with netlib and everything it can use
 
