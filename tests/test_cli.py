@@ -119,7 +119,7 @@ def test_the_example_of_the_readme_runs(tmp_path, monkeypatch):
 def test_the_commands_of_the_readme_exist():
     (shell,) = re.findall(r"```sh\n(netlib .*?)```", (ROOT / "README.md").read_text(encoding="utf-8"), re.DOTALL)
     for line in shell.splitlines():
-        command = line.split()[1]
+        command = line.partition(" --")[0].split()[1:]
         options = set(re.findall(r"(--[\w-]+)", line))
-        shown = run(command, "--help").output
+        shown = run(*command, "--help").output
         assert all(option in shown for option in options), line
