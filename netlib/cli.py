@@ -154,9 +154,9 @@ def _parameters(name: str, settings: list[str] | None):
 
 
 def _print_widths(table) -> None:
-    columns = ["population", "cells", "rate", "isi_cv", "HWHH (deg)", "SE (deg)", "decoding error (deg)"]
-    shown = table[[c for c in columns if c in table]].rename(columns={"rate": "rate (Hz)", "isi_cv": "ISI CV"})
-    typer.echo(shown.to_string(index=False, float_format=lambda x: f"{x:.2f}"))
+    from netlib.demo import to_show
+
+    typer.echo(to_show(table).to_string(index=False, float_format=lambda x: f"{x:.2f}"))
 
 
 class _errors:

@@ -19,7 +19,7 @@ from netlib.recordings import Recording, record_ring
 from netlib.stimuli import MotionCloud, Movie, NaturalMovie, Protocol
 from netlib.units import check_integer, check_type
 
-__all__ = ["Demo", "run_demo", "summarise", "write_recording"]
+__all__ = ["Demo", "run_demo", "summarise", "to_show", "write_recording"]
 
 #: Photographs hold less energy at the scale of the filters than a MotionCloud: the LGN of the demo is turned up.
 NATURAL_GAIN = 3.0
@@ -126,6 +126,13 @@ def summarise(recording: Recording) -> pd.DataFrame:
     return pd.DataFrame(rows)
 
 
+def to_show(summary: pd.DataFrame) -> pd.DataFrame:
+    """The columns of :func:`summarise` that a reader wants, with their units, rounded."""
+    names = {"population": "population", "cells": "cells", "rate": "rate (Hz)", "isi_cv": "ISI CV"}
+    names |= {n: n for n in ("HWHH (deg)", "SE (deg)", "fits that failed", "decoding error (deg)")}
+    return summary[[n for n in names if n in summary]].rename(columns=names).round(2)
+
+
 def write_recording(recording: Recording, folder: Path, name: str, table: pd.DataFrame | None = None) -> list[Path]:
     """Write a recording, its provenance and its table of fits to a folder; return the files."""
     files = [
@@ -206,7 +213,7 @@ def _sections(demo: Demo, parameters: RingParameters, drawn: dict[str, Any], mov
                 f"error): input {width['input']}, E cells {width['E']}. The same baseline + von Mises model is fitted "
                 f"to input and output. Of {len(demo.table)} E cells, {len(good)} could be fitted alone: median HWHH "
                 f"{good['hwhh'].median():.1f}°. This is one network of one seed; FINAL_3_ring_tuning does ten.",
-                Table(demo.widths, "By population"),
+                Table(to_show(demo.widths), "By population"),
                 image("ring", "Activity around the ring in the first presentation."),
                 image("orientation_time", "Rate of E cells by orientation and time."),
                 image("tuning", "Tuning curves of some E cells: mean ± standard error, and fit."),
