@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import inspect
-import json
 import os
 from pathlib import Path
 from typing import Annotated
@@ -106,13 +105,14 @@ def experiment(
     """An experiment of the notebooks over many seeds, into one table that says where it comes from."""
     with _errors():
         from netlib import experiments
+        from netlib.networks.parameters import parse_value
 
         if name == "list":
             for known in experiments.EXPERIMENTS:
                 typer.echo(f"{known:24} {experiments.experiment(known).__doc__.splitlines()[0]}")
             return
         function = experiments.experiment(name)
-        settings = {key: _value(value) for key, value in _settings(set_).items()}
+        settings = {key: parse_value(value) for key, value in _settings(set_).items()}
         for key in settings:
             check_choice(f"argument of {name}", key, list(inspect.signature(function).parameters)[1:])
         table = experiments.over_seeds(
@@ -128,13 +128,6 @@ def _draw_striatum(results, stem):
 
 
 app.add_typer(make_striatum(_draw_striatum), name="striatum")
-
-
-def _value(text: str):
-    try:
-        return json.loads(text)
-    except json.JSONDecodeError:
-        return text
 
 
 def _settings(settings: list[str] | None) -> dict[str, str]:

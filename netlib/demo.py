@@ -13,6 +13,7 @@ import pandas as pd
 from tqdm.auto import tqdm
 
 from netlib.analysis import decode_recording, fit_population, population_summary, tuning_curves, tuning_table
+from netlib.experiments.full_chain import NATURAL_GAIN, for_photographs
 from netlib.networks import RingParameters, preset
 from netlib.provenance import atomic_write, provenance, write_json
 from netlib.recordings import Recording, record_ring
@@ -20,9 +21,6 @@ from netlib.stimuli import MotionCloud, Movie, NaturalMovie, Protocol
 from netlib.units import check_integer, check_type
 
 __all__ = ["Demo", "run_demo", "summarise", "to_show", "write_recording"]
-
-#: Photographs hold less energy at the scale of the filters than a MotionCloud: the LGN of the demo is turned up.
-NATURAL_GAIN = 3.0
 
 
 @dataclasses.dataclass(frozen=True)
@@ -88,10 +86,7 @@ def run_demo(
         bar.update()
         scene_protocol = Protocol.sequence([NaturalMovie(seed=seed)], duration=2000.0, lead=200.0, gap=100.0)
         scene = scene_protocol.movie()
-        louder = dataclasses.replace(parameters.lgn, peak_rate=NATURAL_GAIN * parameters.lgn.peak_rate)
-        natural = record_ring(
-            dataclasses.replace(parameters, lgn=louder), scene_protocol, seed, movie=scene, progress=progress
-        )
+        natural = record_ring(for_photographs(parameters), scene_protocol, seed, movie=scene, progress=progress)
         bar.update()
         table = tuning_table(tuning, "E", progress=progress)
         widths = summarise(tuning)

@@ -24,9 +24,13 @@ def squared_resultant(orientations: ArrayLike, counts: ArrayLike) -> np.ndarray:
         NaN for a cell with fewer than 2 spikes.
     """
     phase, counts = _checked(orientations, counts)
-    N = counts.sum(1)
+    return _squared(counts @ phase, counts.sum(1))
+
+
+def _squared(S: np.ndarray, N: np.ndarray) -> np.ndarray:
+    """The same from the sums of phases and the numbers of spikes."""
     with np.errstate(invalid="ignore", divide="ignore"):
-        return np.where(N >= 2, (np.abs(counts @ phase) ** 2 - N) / (N * (N - 1)), np.nan)
+        return np.where(N >= 2, (np.abs(S) ** 2 - N) / (N * (N - 1)), np.nan)
 
 
 def _checked(orientations: ArrayLike, counts: ArrayLike) -> tuple[np.ndarray, np.ndarray]:
@@ -67,9 +71,9 @@ def circular_variance_of_counts(
     ValueError
         If orientations are uneven or not equally often shown, or counts are not whole numbers of 0 or more.
     """
-    square = squared_resultant(orientations, counts)
     phase, counts = _checked(orientations, counts)
     S, N = counts @ phase, counts.sum(1)
+    square = _squared(S, N)
     with np.errstate(invalid="ignore", divide="ignore"):
         length = np.sqrt(np.clip(square, 0, 1))
         # Spread of single spikes along the mean direction: (1 + m4) / 2 - R^2, with m4 the second harmonic there.

@@ -18,7 +18,7 @@ from netlib.stimuli.content import orientation_content
 from netlib.stimuli.natural import PHOTOS
 from netlib.units import check_choice, check_number, check_type
 
-__all__ = ["MOVIES", "NATURAL_GAIN", "chain_protocol", "full_chain", "movie_content", "run_chain"]
+__all__ = ["MOVIES", "NATURAL_GAIN", "chain_protocol", "for_photographs", "full_chain", "movie_content", "run_chain"]
 
 MOVIES = ("MotionClouds", "natural")
 #: Photographs hold less energy at the scale of the filters than a MotionCloud: the LGN is turned up.
@@ -43,6 +43,12 @@ def chain_protocol(kind: str, seed: int, duration: float = 2000.0) -> Protocol:
     return Protocol.sequence(clouds, 200.0, lead=LEAD)
 
 
+def for_photographs(parameters: RingParameters) -> RingParameters:
+    """The same network with its LGN turned up by :data:`NATURAL_GAIN`."""
+    louder = dataclasses.replace(parameters.lgn, peak_rate=NATURAL_GAIN * parameters.lgn.peak_rate)
+    return dataclasses.replace(parameters, lgn=louder)
+
+
 def movie_content(movie: Movie, edges: np.ndarray, n_bins: int = 18, sf_0: float = 0.1) -> np.ndarray:
     """Fraction of the gradient energy of a movie at each orientation, in bins of time: shape (n_times, n_bins).
 
@@ -65,8 +71,7 @@ def run_chain(kind: str, seed: int, parameters: RingParameters | None = None, du
     protocol = chain_protocol(kind, seed, duration)
     movie = protocol.movie()
     if kind == "natural":
-        louder = dataclasses.replace(parameters.lgn, peak_rate=NATURAL_GAIN * parameters.lgn.peak_rate)
-        parameters = dataclasses.replace(parameters, lgn=louder)
+        parameters = for_photographs(parameters)
     return movie, record_ring(parameters, protocol, seed, movie=movie)
 
 

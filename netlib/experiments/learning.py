@@ -10,7 +10,7 @@ import pandas as pd
 
 from netlib.analysis import fit_population, response_counts
 from netlib.lgn import ChannelRates
-from netlib.networks import STDP, RingParameters, SpikeDrive, input_rates, preset, rate_drive
+from netlib.networks import STDP, RingParameters, input_rates, preset, rate_drive
 from netlib.orientation import distance
 from netlib.recordings import Recording, record_ring
 from netlib.seeds import stream
@@ -173,7 +173,7 @@ def learning(seed: int, parameters: RingParameters | None = None, passes: int = 
         parameters,
         Protocol.sequence([Grating(theta=theta) for theta in tests["orientation"]], duration=1000.0),
         seed,
-        drive=_after(drive, fixed.training),
+        drive=drive.between(fixed.training, drive.duration),
         plastic=False,
         weights={name: w.shuffled(seed) for name, w in learned["sequence"].items()},
     )
@@ -202,8 +202,7 @@ def learning_parts(seed: int, parameters: RingParameters | None = None, passes: 
     check_integer("passes", passes, 1)
     taught, tests = lesson(parameters, seed, passes), lesson(parameters, seed, 0)
     drive = rate_drive(taught.rates, parameters.n_input, seed)
-    early = drive.time <= taught.training
-    drive = SpikeDrive(drive.index[early], drive.time[early], drive.n_cells, taught.training)
+    drive = drive.between(0.0, taught.training)
     training = Protocol.sequence(taught.protocol.stimuli[: round(taught.training / 1000.0)], duration=1000.0)
     learned = record_ring(parameters, training, seed, drive=drive).weights
     clean = tests.table[tests.table["phase"] == "test"]
@@ -220,12 +219,6 @@ def learning_parts(seed: int, parameters: RingParameters | None = None, passes: 
         parts.append(_responses(seen, clean, ("E",)).assign(part=part))
     table = pd.concat(parts, ignore_index=True)
     return table[["part", *(c for c in table.columns if c != "part")]]
-
-
-def _after(drive: SpikeDrive, time: float) -> SpikeDrive:
-    """The spikes after ``time`` (ms), which becomes time 0."""
-    late = drive.time > time
-    return SpikeDrive(drive.index[late], drive.time[late] - time, drive.n_cells, drive.duration - time)
 
 
 def _responses(seen: Recording, shown: pd.DataFrame, populations: Sequence[str]) -> pd.DataFrame:

@@ -5,10 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.optimize import brentq
 
 from netlib.orientation import preferred_orientations
 from netlib.seeds import stream
+from netlib.theory.hansel_sompolinsky import theta_c
 from netlib.units import check_integer, check_number
 
 __all__ = ["PoissonBump"]
@@ -51,7 +51,7 @@ class PoissonBump:
     @property
     def half_width(self) -> float:
         """Half width of the bump at its base (deg), from ``J2 / pi (x - sin(4 x) / 4) = 1``."""
-        return float(np.degrees(brentq(lambda x: self.J2 / np.pi * (x - np.sin(4 * x) / 4) - 1, 1e-6, np.pi / 2)))
+        return float(theta_c(self.J2))
 
     def profile(self, n: int) -> np.ndarray:
         """Rates (Hz) of n cells with the bump at 0 deg, shape (n,)."""

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-import numpy as np
 import pandas as pd
 
 from netlib.analysis import counting_windows, fit_population, isi_cv
@@ -28,8 +27,8 @@ def simulators(
     """Run one network on one drive on each simulator, one after the other in this process.
 
     All get the same synapses, weights, delays, initial potentials and input spikes, spike by spike; what differs is
-    how they integrate. A recurrent network amplifies the smallest difference, so that spikes cannot agree one by one:
-    rates and widths must.
+    how they integrate. A recurrent network amplifies the smallest difference, so that single spikes may shift or differ
+    in number: rates and widths must agree.
 
     Parameters
     ----------
@@ -87,7 +86,7 @@ def _measure(seen: Recording, name: str) -> dict:
         "hwhh_sem": float(sem),
         "fits": len(fits),
         "failed": len(fits) - len(good),
-        "isi_cv": np.nanmean(irregular) if np.isfinite(irregular).any() else np.nan,
+        "isi_cv": float(mean_and_sem(irregular)[0]),
         "build_time": seen.provenance["build_time"],
         "run_time": seen.provenance["run_time"],
     }

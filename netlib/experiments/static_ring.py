@@ -16,6 +16,7 @@ from netlib.analysis import (
     population_profile,
     response_counts,
 )
+from netlib.analysis.counts import mean_and_sem
 from netlib.networks import RingParameters, preset
 from netlib.recordings import Recording, record_ring
 from netlib.stimuli import Grating, Protocol
@@ -93,7 +94,7 @@ def _measure(seen: Recording, contrasts: Sequence[float]) -> list[dict]:
                 "fits": len(own),
                 "failed": len(own) - len(good),
                 "rate": 1000.0 * (counts / lengths)[:, shown == contrast].mean(),
-                "isi_cv": np.nanmean(irregular) if np.isfinite(irregular).any() else np.nan,
+                "isi_cv": float(mean_and_sem(irregular)[0]),
             }
             if name == "E" and seen.traces:
                 row |= _profile_widths(seen, contrast)

@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 
 from netlib.analysis import counting_windows, fit_population, isi_cv, response_counts, sparseness
+from netlib.analysis.counts import mean_and_sem
 from netlib.networks import Connection, Probability, RingParameters, TwoRings, preset, with_ratio
 from netlib.recordings import Recording, record_ring
 from netlib.seeds import stream
@@ -134,7 +135,7 @@ def _measure(seen: Recording, seed: int) -> list[dict]:
                 "decoding_error": good["absolute_error"].mean(),
                 "valid": len(good) / len(fits),
                 "fits": len(fits),
-                "isi_cv": _mean(irregular),
+                "isi_cv": float(mean_and_sem(irregular)[0]),
             }
         )
     if "E2" in counts:
@@ -150,12 +151,6 @@ def _sparse(counts: np.ndarray, shown: np.ndarray) -> dict[str, float]:
     """Lifetime and population sparseness of the mean responses to each orientation."""
     means = np.stack([counts[:, shown == theta].mean(1) for theta in np.unique(shown)], axis=1)
     return {
-        "lifetime": _mean(sparseness(means, axis=1)),
-        "population_sparseness": _mean(sparseness(means, axis=0)),
+        "lifetime": float(mean_and_sem(sparseness(means, axis=1))[0]),
+        "population_sparseness": float(mean_and_sem(sparseness(means, axis=0))[0]),
     }
-
-
-def _mean(values: np.ndarray) -> float:
-    """Mean without NaN; NaN if nothing is left."""
-    known = values[np.isfinite(values)]
-    return float(known.mean()) if known.size else float("nan")

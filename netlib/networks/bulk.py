@@ -10,6 +10,7 @@ It relies on private parts of PyNN 0.13 (``_sources``, ``_connections``, ``nest_
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -68,9 +69,7 @@ def _connect_in_blocks(nest: Any, projection: Any, mask: larray | None, block: i
     model = _own_model(nest, projection, common)
     pre_ids, post_ids = (np.asarray(p.all_cells, dtype=np.int64) for p in (projection.pre, projection.post))
     connected = np.zeros(n_pre, dtype=bool)
-    width = max(1, block // n_pre)
-    for start in range(0, n_post, width):
-        columns = slice(start, min(start + width, n_post))
+    for columns in _blocks(n_pre, n_post, block):
         targets = post_ids[columns]
         if mask is None:  # by target cell, then by source: PyNN's order
             chosen, sources, targets = None, np.tile(pre_ids, len(targets)), np.repeat(targets, n_pre)
@@ -89,6 +88,13 @@ def _connect_in_blocks(nest: Any, projection: Any, mask: larray | None, block: i
     projection._sources.update(pre_ids[connected].tolist())
     projection._connections = None
     projection._simulator.state.stale_connection_cache = True
+
+
+def _blocks(n_pre: int, n_post: int, block: int) -> Iterator[slice]:
+    """Slices of the target cells, of at most ``block`` pairs or one target each."""
+    width = max(1, block // n_pre)
+    for start in range(0, n_post, width):
+        yield slice(start, min(start + width, n_post))
 
 
 def _own_model(nest: Any, projection: Any, common: dict[str, float]) -> str:
@@ -126,14 +132,12 @@ def _connect_brian2(projection: Any, mask: larray | None, block: int, timestep: 
     space = projection.synapse_type.parameter_space  # in PyNN's units
     space.shape = (n_pre, n_post)
     sources, targets, weights, delays = [], [], [], []
-    width = max(1, block // n_pre)
-    for start in range(0, n_post, width):
-        columns = slice(start, min(start + width, n_post))
-        size = columns.stop - start
+    for columns in _blocks(n_pre, n_post, block):
+        size = columns.stop - columns.start
         chosen = np.ones((size, n_pre), bool) if mask is None else np.asarray(mask[:, columns], dtype=bool).T
         target, source = np.nonzero(chosen)
         sources.append(source)
-        targets.append(target + start)
+        targets.append(target + columns.start)
         weights.append(_values(space["weight"], columns, chosen))
         delays.append(_values(space["delay"], columns, chosen))
     synapses = projection._brian2_synapses[0][0]

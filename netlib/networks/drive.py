@@ -63,6 +63,13 @@ class SpikeDrive:
         pairs = np.unique(np.stack([step[keep], np.asarray(self.index, np.int64)[keep]]), axis=1)
         return SpikeDrive(pairs[1].astype(np.int32), pairs[0] * timestep, self.n_cells, self.duration)
 
+    def between(self, start: float, stop: float) -> SpikeDrive:
+        """The spikes in ``(start, stop]`` (ms); ``start`` becomes time 0."""
+        check_number("start", start, "ms", 0)
+        check_number("stop", stop, "ms", start, low_open=True)
+        inside = (self.time > start) & (self.time <= stop) if start else self.time <= stop
+        return SpikeDrive(self.index[inside], self.time[inside] - start, self.n_cells, stop - start)
+
     def by_cell(self) -> list[np.ndarray]:
         """Spike times (ms) of each cell, a list of ``n_cells`` arrays."""
         order = np.lexsort((self.time, self.index))

@@ -316,11 +316,12 @@ def set_values(parameters: Any, values: dict[str, Any]) -> Any:
         node = tree
         for name in branches:
             node = node.setdefault(name, {})
-        node[leaf] = _parse(value)
+        node[leaf] = parse_value(value)
     return _replace(parameters, tree, "")
 
 
-def _parse(value: Any) -> Any:
+def parse_value(value: Any) -> Any:
+    """What a text on the command line means: JSON, None, inf, or the text itself; lists become tuples."""
     if not isinstance(value, str):
         return value
     try:
