@@ -26,7 +26,8 @@ ROOT = Path(__file__).resolve().parents[1]
 # Data flows from left to right; a room imports only rooms to its left.
 ROOMS = (
     *("units", "orientation", "seeds", "provenance"),
-    *("stimuli", "lgn", "networks", "recordings", "analysis", "experiments", "figures", "report", "demo", "cli"),
+    *("stimuli", "lgn", "networks", "recordings", "analysis", "experiments", "figures"),
+    *("openscope", "imaging", "report", "demo", "cli"),
 )
 BASE = ROOMS[:4]
 MAY_IMPORT = {room: set(ROOMS[:place]) for place, room in enumerate(ROOMS)}
@@ -37,7 +38,7 @@ MAY_IMPORT["striatum"] = {*BASE, "stimuli", "lgn", "networks", "recordings", "an
 MAY_IMPORT["theory"] = {*BASE}
 MAY_IMPORT["sweep"] = {*BASE}
 MAY_IMPORT["figures"] -= {"experiments"}
-for _room in ("experiments", "figures", "report", "demo", "cli"):
+for _room in ("experiments", "figures", "imaging", "report", "demo", "cli"):
     MAY_IMPORT[_room] |= {"striatum", "theory"}
 for _room in ("experiments", "report", "demo", "cli"):
     MAY_IMPORT[_room] |= {"sweep"}
