@@ -12,7 +12,8 @@ import nest
 
 from netlib.networks import VonMises, input_rates, preset, rate_drive, run_ring, set_values
 from netlib.networks.bulk import BLOCK_SYNAPSES
-from netlib.networks.ring import Connection, weight_array
+from netlib.networks.parameters import Connection
+from netlib.networks.synapses import weight_array
 
 N = 10_000
 DURATION = 100.0

@@ -21,7 +21,7 @@ from netlib.experiments.dynamics import binned_counts, decode_in_time, moving_ra
 from netlib.experiments.poisson_bump import PoissonBump
 from netlib.experiments.rotation import fade_or_turn, frame_vector, jump_networks, jump_profile, tracking
 from netlib.networks import input_rates, preset
-from netlib.networks.ring import weight_array
+from netlib.networks.synapses import weight_array
 from netlib.orientation import distance, preferred_orientations, signed_distance, von_mises
 from netlib.stimuli import Grating, Protocol
 

@@ -6,7 +6,7 @@ import pytest
 from netlib.networks import DistanceDecay, OneToOne, Probability, Uniform, VonMises
 from netlib.networks.kernels import connection_mask, pairwise
 from netlib.networks.parameters import Connection, Delay
-from netlib.networks.ring import delay_array, weight_array
+from netlib.networks.synapses import delay_array, weight_array
 from netlib.orientation import distance, preferred_orientations, von_mises
 
 

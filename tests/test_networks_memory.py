@@ -17,7 +17,7 @@ from netlib.networks import (
     set_values,
 )
 from netlib.networks.parameters import Connection
-from netlib.networks.ring import weight_array
+from netlib.networks.synapses import weight_array
 from netlib.stimuli import Protocol
 
 MB = 1e6

@@ -188,14 +188,14 @@ def test_engine_is_nests_own_rule_where_that_is_right(mu):
 @pytest.mark.parametrize("name", [*RULES, "extreme"])
 def test_weights_stay_in_bounds_and_reach_the_simulator(name, monkeypatch):
     read = {}
-    from netlib.networks import learning
+    from netlib.networks import on_pynn
 
-    class Spy(learning.SimulatorWeights):
+    class Spy(on_pynn.SimulatorWeights):
         def set(self, values):
             super().set(values)
             read[self.projection.label] = self.get()
 
-    monkeypatch.setattr(learning, "SimulatorWeights", Spy)
+    monkeypatch.setattr(on_pynn, "SimulatorWeights", Spy)
     parameters = learning_ring()
     extreme = STDP(0.9, 0.9, 40.0, 40.0, mu=0.0)
     for projection, connection in parameters.projections().items():

@@ -18,7 +18,7 @@ from netlib.networks import (
     open_simulator,
     run_ring,
 )
-from netlib.networks.ring import weight_array
+from netlib.networks.synapses import weight_array
 from netlib.seeds import stream
 
 SEED, DURATION, N_E, N_I = 3, 400.0, 60, 45
@@ -112,7 +112,7 @@ def test_every_input_spike_is_played_when_it_should(delay):
     steps = np.arange(20, 20_000)
     drive = SpikeDrive(steps % N_E, steps * 0.1, N_E, 2000.0).on_grid(parameters.timestep, delay + 0.1)
     with open_simulator("nest", min_delay=delay, max_delay=delay) as sim:
-        from netlib.networks.ring import _populations
+        from netlib.networks.on_pynn import _populations
 
         source = _populations(sim, parameters, drive, SEED)["input"]
         source.record("spikes")

@@ -3,6 +3,7 @@
 ``run_ring(preset("v1"), drive, seed)`` runs one; :func:`netlib.recordings.record_ring` shows it a protocol.
 """
 
+from netlib.networks.backends import ENGINES, use_backend
 from netlib.networks.bulk import bulk_connector
 from netlib.networks.drive import SpikeDrive, input_rates, rate_drive
 from netlib.networks.kernels import DistanceDecay, Kernel, OneToOne, Probability, Uniform, VonMises
@@ -16,6 +17,7 @@ from netlib.networks.weights import Weights
 
 __all__ = [
     "BACKENDS",
+    "ENGINES",
     "PRESETS",
     "SHAPES",
     "STDP",
@@ -42,5 +44,6 @@ __all__ = [
     "rate_drive",
     "run_ring",
     "set_values",
+    "use_backend",
     "with_ratio",
 ]

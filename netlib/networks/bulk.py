@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 from lazyarray import larray
 
-__all__ = ["BLOCK_SYNAPSES", "bulk_connector", "pynn_connector"]
+__all__ = ["BLOCK_SYNAPSES", "blocks", "bulk_connector", "pynn_connector"]
 
 #: Pairs of cells evaluated at a time: bounds the memory, 16 bytes or so each.
 BLOCK_SYNAPSES = 100_000
@@ -69,7 +69,7 @@ def _connect_in_blocks(nest: Any, projection: Any, mask: larray | None, block: i
     model = _own_model(nest, projection, common)
     pre_ids, post_ids = (np.asarray(p.all_cells, dtype=np.int64) for p in (projection.pre, projection.post))
     connected = np.zeros(n_pre, dtype=bool)
-    for columns in _blocks(n_pre, n_post, block):
+    for columns in blocks(n_pre, n_post, block):
         targets = post_ids[columns]
         if mask is None:  # by target cell, then by source: PyNN's order
             chosen, sources, targets = None, np.tile(pre_ids, len(targets)), np.repeat(targets, n_pre)
@@ -90,7 +90,7 @@ def _connect_in_blocks(nest: Any, projection: Any, mask: larray | None, block: i
     projection._simulator.state.stale_connection_cache = True
 
 
-def _blocks(n_pre: int, n_post: int, block: int) -> Iterator[slice]:
+def blocks(n_pre: int, n_post: int, block: int) -> Iterator[slice]:
     """Slices of the target cells, of at most ``block`` pairs or one target each."""
     width = max(1, block // n_pre)
     for start in range(0, n_post, width):
@@ -132,7 +132,7 @@ def _connect_brian2(projection: Any, mask: larray | None, block: int, timestep: 
     space = projection.synapse_type.parameter_space  # in PyNN's units
     space.shape = (n_pre, n_post)
     sources, targets, weights, delays = [], [], [], []
-    for columns in _blocks(n_pre, n_post, block):
+    for columns in blocks(n_pre, n_post, block):
         size = columns.stop - columns.start
         chosen = np.ones((size, n_pre), bool) if mask is None else np.asarray(mask[:, columns], dtype=bool).T
         target, source = np.nonzero(chosen)

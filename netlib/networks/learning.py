@@ -11,10 +11,8 @@ from tqdm.auto import tqdm
 
 from netlib.networks.drive import SpikeDrive
 from netlib.networks.parameters import RingParameters
-from netlib.networks.readout import spikes_of
-from netlib.networks.simulator import run_to
 from netlib.networks.stdp import Synapses
-from netlib.networks.weights import SimulatorWeights, Weights
+from netlib.networks.weights import Weights
 from netlib.units import check_array, check_choice, check_number, on_grid
 
 __all__ = ["Learning"]
@@ -79,21 +77,19 @@ class Learning:
 
     def run(
         self,
-        sim: Any,
-        populations: dict[str, Any],
-        projections: dict[str, Any],
+        ring: Any,
         drive: SpikeDrive,
         progress: bool | None = False,
     ) -> dict[str, Weights]:
-        """Run the simulator and return the weights of the projections that are plastic or were given."""
-        access = {name: SimulatorWeights(sim, projections[name]) for name in {**self.rules, **self.start}}
+        """Run a network (of PyNN or compiled) and return the weights of projections that are plastic or were given."""
+        access = {name: ring.weights(name) for name in {**self.rules, **self.start}}
         for name in self.start:
             access[name].set(_start_weights(name, self.start[name], access[name]))
         synapses, delays = {}, {name: a.delays() for name, a in access.items()}
         for name, rule in self.rules.items():
-            a, (pre, post) = access[name], (populations[p] for p in name.split("_to_"))
+            a, (pre, post) = access[name], (ring.size(p) for p in name.split("_to_"))
             try:
-                synapses[name] = Synapses(rule, a.pre, a.post, delays[name], a.get(), pre.size, post.size)
+                synapses[name] = Synapses(rule, a.pre, a.post, delays[name], a.get(), pre, post)
             except ValueError as error:
                 raise ValueError(f"{name}: {error}") from None
         longest = max((d.max() for d in delays.values() if len(d)), default=0.0)
@@ -102,11 +98,11 @@ class Learning:
         hidden = None if progress is None else not progress
         bar = tqdm(total=self.duration, unit=" ms", desc="simulating", disable=hidden)
         for end in self.ends():
-            run_to(sim, now, end)
+            ring.run_to(now, end)
             if not now:
                 access = {name: a.refreshed() for name, a in access.items()}
             learn = self._learns(now)
-            self._advance(sim, populations, drive, synapses, now - longest, end, learn)
+            self._advance(ring, drive, synapses, now - longest, end, learn)
             for name in synapses if learn else ():
                 access[name].set(synapses[name].weight)
             if np.abs(self.times - end).min() < 1e-6:
@@ -127,8 +123,7 @@ class Learning:
 
     def _advance(
         self,
-        sim: Any,
-        populations: dict[str, Any],
+        ring: Any,
         drive: SpikeDrive,
         synapses: dict[str, Synapses],
         since: float,
@@ -141,7 +136,7 @@ class Learning:
                 low, high = np.searchsorted(drive.time, [since - 1e-6, end + 1e-6])
                 spikes[population] = drive.index[low:high], drive.time[low:high]
             else:
-                spikes[population] = spikes_of(sim, populations[population], end + 1e-6, since)
+                spikes[population] = ring.spikes(population, end + 1e-6, since)
         for name, group in synapses.items():
             source, target = name.split("_to_")
             group.advance(spikes[source], spikes[target], end, learn)
@@ -156,7 +151,7 @@ def _windows(plastic: bool | ArrayLike, duration: float) -> np.ndarray:
     return np.minimum(windows, duration)
 
 
-def _start_weights(name: str, given: Weights | ArrayLike, access: SimulatorWeights) -> np.ndarray:
+def _start_weights(name: str, given: Weights | ArrayLike, access: Any) -> np.ndarray:
     if isinstance(given, Weights):
         if not (np.array_equal(given.pre, access.pre) and np.array_equal(given.post, access.post)):
             raise ValueError(f"weights[{name!r}] belong to other synapses: take them from a run with the same seed")

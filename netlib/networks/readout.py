@@ -64,5 +64,5 @@ def traces_of(sim: Any, population: Any, cells: np.ndarray, sampling: float, dur
     values = np.full((len(cells), n_samples), np.nan, dtype=np.float32)
     keep = column < n_samples
     values[row[keep], column[keep]] = np.asarray(events["V_m"])[keep]
-    values[:, 0] = population.initial_values["v"].evaluate()[cells]
+    values[:, 0] = np.atleast_1d(population.initial_values["v"].evaluate())[cells]  # a number where there is one cell
     return values

@@ -31,7 +31,7 @@ def record_ring(
     movie: Movie | None = None,
     rates: ChannelRates | None = None,
     drive: SpikeDrive | None = None,
-    backend: str = "nest",
+    backend: str | None = None,
     connector: str = "bulk",
     record_v: int = 0,
     threads: int = 1,
@@ -103,7 +103,7 @@ def record_ring(
         progress=progress,
     )
     facts = {
-        "backend": backend,
+        "backend": activity.backend,
         "threads": threads,
         "drive": "given spikes" if kinds == ["drive"] else f"frozen Poisson spikes from {kinds[0]}",
         "build_time": activity.build_time,
