@@ -15,7 +15,7 @@ __version__ = "0.1.0"
 
 _ROOMS = (
     *("orientation", "stimuli", "lgn", "networks", "recordings"),
-    *("analysis", "experiments", "figures", "theory", "striatum"),
+    *("analysis", "experiments", "figures", "theory", "striatum", "sweep"),
 )
 
 __all__ = ["__version__", *_ROOMS]

@@ -10,7 +10,7 @@ from typing import Annotated
 import typer
 
 from netlib.striatum.command import make_app as make_striatum
-from netlib.units import check_choice
+from netlib.units import check_choice, check_integer
 
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # threads that wait for each other stall on a busy machine
 
@@ -121,6 +121,67 @@ def experiment(
         typer.echo(f"Wrote {experiments.save_table(table, out / f'{name}.csv')}")
 
 
+@app.command()
+def sweep(
+    name: Annotated[str, typer.Argument(help="What to run at each point: ring or striatum.")],
+    grid: Annotated[
+        list[str] | None,
+        typer.Option("--grid", help="name=values: 1,2,5 or start:stop:number; several span a grid."),
+    ] = None,
+    set_: Annotated[list[str] | None, typer.Option("--set", help="A parameter held fixed, such as preset=v1.")] = None,
+    seeds: Annotated[int, typer.Option(help="Number of seeds: 1, 2, ...")] = 1,
+    workers: Annotated[int, typer.Option(help="Processes.")] = 1,
+    scheduler: Annotated[str | None, typer.Option(help="Address of a Dask scheduler, tcp://host:port.")] = None,
+    engine: Annotated[str, typer.Option(help="nest, compiled, auto, brian2 or neuron.")] = "auto",
+    out: Annotated[Path, typer.Option(help="NetCDF file for the results.")] = Path("netlib_sweep.nc"),
+    cache: Annotated[Path, typer.Option(help="Folder of finished points; started again, a sweep goes on.")] = Path(
+        "netlib_cache"
+    ),
+    quiet: Quiet = False,
+) -> None:
+    """A grid of parameters at several seeds, in parallel, cached, as one file."""
+    with _errors():
+        from functools import partial
+
+        from netlib import sweep as sweeps
+        from netlib.experiments.responses import RESPONSES
+        from netlib.networks import ENGINES, use_backend
+        from netlib.networks.parameters import parse_value
+
+        check_choice("engine", engine, ENGINES)
+        function = RESPONSES[check_choice("name", name, RESPONSES)]
+        fixed = {key: parse_value(value) for key, value in _settings(set_).items()}
+        points = sweeps.grid(**{key: _axis(key, value) for key, value in _settings(grid, "--grid").items()})
+        found = sweeps.sweep(
+            partial(function, **fixed),
+            points,
+            seeds,
+            workers=workers,
+            cache=cache,
+            scheduler=scheduler,
+            context=partial(use_backend, engine),
+            progress=False if quiet else None,
+        )
+        failed = int((found["error"] != "").sum())
+        typer.echo(f"Wrote {sweeps.save_sweep(found, out)}: {found['error'].size} results, engine {engine}")
+        if failed:
+            first = next(text for text in found["error"].values.ravel() if text)
+            typer.secho(f"netlib: {failed} results failed; the first: {first}", fg="red", err=True)
+            raise typer.Exit(1)
+
+
+def _axis(name: str, text: str) -> list:
+    """Values of a parameter: ``1,2,5``, or ``start:stop:number``, evenly spread with both ends."""
+    from netlib.networks.parameters import parse_value
+
+    parts = [parse_value(part) for part in text.split(":")]
+    if len(parts) == 3 and all(isinstance(part, (int, float)) for part in parts):
+        import numpy as np
+
+        return np.linspace(parts[0], parts[1], check_integer(f"number of values of {name}", parts[2], 1)).tolist()
+    return [parse_value(part) for part in text.split(",")]
+
+
 def _draw_striatum(results, stem):
     from netlib.figures.striatum import draw_run
 
@@ -130,12 +191,12 @@ def _draw_striatum(results, stem):
 app.add_typer(make_striatum(_draw_striatum), name="striatum")
 
 
-def _settings(settings: list[str] | None) -> dict[str, str]:
+def _settings(settings: list[str] | None, option: str = "--set") -> dict[str, str]:
     values = {}
     for setting in settings or []:
         key, sign, value = setting.partition("=")
         if not sign:
-            raise ValueError(f"--set {setting!r} is not of the form name=value")
+            raise ValueError(f"{option} {setting!r} is not of the form name=value")
         values[key.strip()] = value.strip()
     return values
 

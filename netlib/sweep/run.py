@@ -1,0 +1,167 @@
+"""Run a function of (seed, parameters) at every point of a sweep, in parallel, and keep what is done."""
+
+from __future__ import annotations
+
+import contextlib
+import math
+import os
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from typing import Any
+
+import numpy as np
+import xarray as xr
+from joblib import Parallel, delayed
+from tqdm.auto import tqdm
+
+from netlib.provenance import provenance
+from netlib.sweep.cache import Cache, key_of
+from netlib.sweep.dataset import assemble
+from netlib.sweep.points import Points
+from netlib.units import check_integer, check_type
+
+__all__ = ["sweep"]
+
+#: A callable that gives a context manager in which a point is run; its name and arguments are part of the key.
+Context = Callable[[], contextlib.AbstractContextManager]
+
+
+def sweep(
+    function: Callable[..., Mapping[str, Any]],
+    points: Points,
+    seeds: int | Iterable[int] = 1,
+    *,
+    workers: int = 1,
+    cache: str | os.PathLike | Cache | None = None,
+    scheduler: Any = None,
+    context: Context | None = None,
+    progress: bool | None = None,
+) -> xr.Dataset:
+    """Run ``function(seed, **parameters)`` for every point and seed.
+
+    A point's result depends on the point and the seed alone: any number of workers, here or on a cluster, gives the
+    same. Every result is written to the cache when it is there, so that a sweep that was killed goes on where it was.
+
+    Parameters
+    ----------
+    function : callable
+        Of a module, so that other processes can import it; takes a seed and named parameters and returns numbers or
+        arrays by name (a mapping). If it has an attribute ``units``, a mapping from names, they are kept.
+    points : Points
+        From :func:`~netlib.sweep.grid`, :func:`~netlib.sweep.zipped`, :func:`~netlib.sweep.listed` or
+        :func:`~netlib.sweep.called`.
+    seeds : int or iterable of int
+        Master seeds: 1 to that number, or these. All points get the same ones: differences between points are not
+        those of other random numbers.
+    workers : int
+        Processes.
+    cache : path or Cache, optional
+        Folder of finished results; without it nothing is kept.
+    scheduler : str or distributed.Client, optional
+        Address of a Dask scheduler (``tcp://host:8786``), or a client: its workers run the points.
+    context : callable, optional
+        Gives a context in which each point runs, such as ``functools.partial(use_backend, "auto")``.
+    progress : bool or None
+        Show one progress bar for all workers; None shows it on a terminal only.
+
+    Returns
+    -------
+    xarray.Dataset
+        Dimensions of the points and ``seed``; a variable for each name that the function returns (NaN where it
+        failed), and ``error``, text, "" where it did not. ``attrs`` hold provenance as JSON.
+
+    Raises
+    ------
+    ValueError
+        If there is no seed, or a result cannot be put in the data set.
+    OSError
+        If the cache cannot be written.
+
+    Examples
+    --------
+    >>> from netlib.sweep import grid
+    >>> from netlib.sweep.example import wave
+    >>> found = sweep(wave, grid(frequency=[1.0, 2.0, 3.0]), seeds=2)
+    >>> found["height"].dims, found["height"].attrs["unit"]
+    (('frequency', 'seed'), 'mV')
+    """
+    check_type("points", points, Points)
+    check_integer("workers", workers, 1, 1024)
+    seeds = range(1, check_integer("seeds", seeds, 1) + 1) if isinstance(seeds, (int, np.integer)) else seeds
+    seeds = [check_integer("seed", seed, 0, 2**63 - 1) for seed in seeds]
+    if not seeds or len(set(seeds)) < len(seeds):
+        raise ValueError(f"seeds = {seeds}: give at least one, and each once")
+    if cache is not None and not isinstance(cache, Cache):
+        cache = Cache(cache)
+    jobs = [(setting, seed) for setting in points.settings for seed in seeds]
+    keys = [key_of(function, setting, seed, context_name(context)) for setting, seed in jobs]
+    results: list[dict[str, np.ndarray] | None] = [cache.get(key) if cache else None for key in keys]
+    missing = [k for k, result in enumerate(results) if result is None]
+    todo = [(k, function, *jobs[k], keys[k], cache, context) for k in missing]
+    hidden = None if progress is None else not progress
+    with tqdm(total=len(jobs), initial=len(jobs) - len(todo), unit="point", desc="sweep", disable=hidden) as bar:
+        for k, result in _results(todo, workers, scheduler):
+            results[k] = result
+            bar.update()
+    plain = getattr(function, "func", function)  # of a partial
+    facts = provenance(
+        getattr(function, "keywords", None),
+        seeds[0],
+        function=f"{plain.__module__}.{plain.__qualname__}",
+        seeds=seeds,
+        context=context_name(context),
+    )
+    return assemble(results, points, seeds, getattr(plain, "units", {}), facts)
+
+
+def context_name(context: Context | None) -> str:
+    """What the key and the provenance say of a context: the function and its arguments."""
+    if context is None:
+        return ""
+    plain = getattr(context, "func", context)
+    given = [*getattr(context, "args", ()), *(f"{k}={v}" for k, v in getattr(context, "keywords", {}).items())]
+    return f"{plain.__module__}.{plain.__qualname__}({', '.join(map(str, given))})"
+
+
+def run_point(
+    k: int,
+    function: Callable,
+    setting: dict[str, Any],
+    seed: int,
+    key: str,
+    cache: Cache | None,
+    context: Context | None,
+) -> tuple[int, dict[str, np.ndarray]]:
+    """Run one point and keep its result; a point that fails gives its error instead, which is not kept."""
+    try:
+        with context() if context else contextlib.nullcontext():
+            result = _arrays(function(seed, **setting))
+    except Exception as error:
+        return k, {"error": np.array(f"{type(error).__name__}: {error}")}
+    if cache:
+        cache.put(key, result)
+    return k, result
+
+
+def _arrays(result: Mapping[str, Any]) -> dict[str, np.ndarray]:
+    check_type("result", result, Mapping)
+    arrays = {str(name): np.asarray(value) for name, value in result.items()}
+    for name, value in arrays.items():
+        if name == "error" or value.dtype.kind not in "biufc":
+            raise ValueError(f"result[{name!r}] = {result[name]!r} must be a number or an array of numbers")
+    return arrays
+
+
+def _results(todo: list[tuple], workers: int, scheduler: Any) -> Iterator[tuple[int, dict]]:
+    if not todo:
+        return
+    if scheduler is not None:
+        from netlib.sweep.cluster import run_on_cluster
+
+        yield from run_on_cluster(run_point, todo, scheduler)
+    elif workers == 1:
+        yield from (run_point(*job) for job in todo)
+    else:
+        # A few points at a time: sending one costs a millisecond, and none should wait for a long queue.
+        batch = max(1, min(16, math.ceil(len(todo) / workers / 16)))
+        jobs = (delayed(run_point)(*job) for job in todo)
+        yield from Parallel(n_jobs=workers, batch_size=batch, return_as="generator_unordered")(jobs)
