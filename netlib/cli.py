@@ -9,6 +9,7 @@ from typing import Annotated
 
 import typer
 
+from netlib.openscope.command import make_app as make_openscope
 from netlib.striatum.command import make_app as make_striatum
 from netlib.units import check_choice, check_integer
 
@@ -189,6 +190,7 @@ def _draw_striatum(results, stem):
 
 
 app.add_typer(make_striatum(_draw_striatum), name="striatum")
+app.add_typer(make_openscope(), name="openscope")
 
 
 def _settings(settings: list[str] | None, option: str = "--set") -> dict[str, str]:

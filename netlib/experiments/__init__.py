@@ -42,6 +42,7 @@ EXPERIMENTS = {
     "theory_vs_spiking": ("theory_vs_spiking", "theory_vs_spiking"),
     "simulators": ("simulators", "simulators"),
     "plastic_twins": ("plastic_twins", "plastic_twins"),
+    "two_photon": ("two_photon", "two_photon"),
 }
 
 

@@ -1,0 +1,198 @@
+"""Parameters of a panel, under the names of the published data files: AnalysPar, SessPar, StimPar, PermPar and so on.
+
+Each tuple becomes one JSON object under its name in lower case (``analyspar``, ``sesspar``, ...), as in the files that
+come with Gillon, Lecoq et al. 2023 (Sci Data 10:287) and Gillon, Pina et al. 2024 (J Neurosci 44(5) e1009232023), so
+that those files can be read, compared and drawn.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+from dataclasses import dataclass
+from typing import Any
+
+from netlib.units import check_integer
+
+__all__ = [
+    "PAPER_SEED",
+    "AnalysPar",
+    "BasePar",
+    "IdxPar",
+    "LogRegPar",
+    "Parameters",
+    "PermPar",
+    "SessPar",
+    "StimPar",
+    "least_permutations",
+]
+
+#: Seed of every published panel.
+PAPER_SEED = 905
+EXPECTED_ORIENTATIONS = (0, 45, 90, 135)
+ALL_ORIENTATIONS = (0, 45, 90, 135, 180, 225)
+UNEXPECTED_ORIENTATIONS = (90, 135, 180, 225)
+COMMON_ORIENTATIONS = (90, 135)
+DIRECTIONS = ("right (temp)", "left (nasal)")
+
+
+@dataclass(frozen=True)
+class AnalysPar:
+    """How traces are treated: robust scaling per ROI, error (``sem``/``std``), tracked ROIs only."""
+
+    dend: str = "extr"
+    error: str = "sem"
+    fluor: str = "dff"
+    rem_bad: bool = True
+    scale: bool = True
+    stats: str = "mean"
+    tracked: bool = False
+
+
+@dataclass(frozen=True)
+class SessPar:
+    """Which sessions: numbers, mice (``"any"``, one number or several), imaging planes and lines."""
+
+    closest: bool = False
+    incl: str = "all"
+    line: str = "all"
+    min_rois: int = 1
+    mouse_n: Any = "any"
+    pass_fail: str = "P"
+    plane: str = "all"
+    runtype: str = "prod"
+    sess_n: tuple[int, ...] = (1, 2, 3)
+
+
+@dataclass(frozen=True)
+class StimPar:
+    """Which stimulus, and the window around it: ``pre`` and ``post`` in s, orientations in degrees, squares in px."""
+
+    gab_ori: Any = ALL_ORIENTATIONS
+    gabfr: Any = 3
+    gabk: Any = 16
+    post: Any = 0.6
+    pre: Any = 0.9
+    stimtype: Any = "gabors"
+    visflow_dir: Any = "none"
+    visflow_size: Any = "none"
+
+
+@dataclass(frozen=True)
+class PermPar:
+    """Permutation test: number, level, tails (2, ``"hi"`` or ``"lo"``), comparisons corrected for (Bonferroni)."""
+
+    multcomp: int | bool = False
+    n_perms: int = 100_000
+    p_val: float = 0.05
+    tails: int | str = 2
+
+
+@dataclass(frozen=True)
+class BasePar:
+    """Baseline subtracted: none in the papers."""
+
+    baseline: int = 0
+
+
+@dataclass(frozen=True)
+class IdxPar:
+    """The index: ``d-prime`` of the Gabor frames (``by_exp``) or around onsets (``unexp_lock``)."""
+
+    feature: Any = "by_exp"
+    op: str = "d-prime"
+    position: int = 0
+
+
+@dataclass(frozen=True)
+class LogRegPar:
+    """The decoder: what is decoded (``comp``), with control of trial numbers or not (``ctrl``), training share."""
+
+    alg: str = "sklearn"
+    bal: bool = False
+    batchsize: int = 200
+    comp: Any = "Dori"
+    ctrl: bool = True
+    exp_v_unexp: bool = False
+    lr: float = 0.0001
+    n_epochs: int = 1000
+    q1v4: bool = False
+    train_p: float = 0.75
+    wd: int = 0
+
+
+def _plain(value: Any) -> Any:
+    """Tuples as lists, all the way down: what JSON gives back."""
+    if isinstance(value, tuple | list):
+        return [_plain(v) for v in value]
+    return value
+
+
+@dataclass(frozen=True)
+class Parameters:
+    """All parameters of one panel.
+
+    Parameters
+    ----------
+    sesspar, analyspar, stimpar, permpar, basepar, idxpar, logregpar
+        The published tuples; None where the panel has none.
+    extrapar : tuple of (name, value)
+        What the panel needs beside them. ``seed`` is there if the panel draws random numbers.
+    """
+
+    sesspar: SessPar = SessPar()
+    analyspar: AnalysPar | None = None
+    stimpar: StimPar | None = None
+    permpar: PermPar | None = None
+    basepar: BasePar | None = None
+    idxpar: IdxPar | None = None
+    logregpar: LogRegPar | None = None
+    extrapar: tuple[tuple[str, Any], ...] = ()
+
+    def extra(self, name: str, default: Any = None) -> Any:
+        """Value of one extra parameter."""
+        return dict(self.extrapar).get(name, default)
+
+    @property
+    def seeded(self) -> bool:
+        """Whether the panel draws random numbers."""
+        return self.extra("seed") is not None
+
+    def with_run(self, n_perms: int | None = None, seed: int | None = None) -> Parameters:
+        """The same with another number of permutations or seed, where the panel has one."""
+        new = self
+        if n_perms is not None and self.permpar is not None:
+            n_perms = check_integer("n_permutations", n_perms, least_permutations(self.permpar))
+            new = dataclasses.replace(new, permpar=dataclasses.replace(self.permpar, n_perms=n_perms))
+        if seed is not None and self.seeded:
+            seed = check_integer("seed", seed, 0, 2**63 - 1)
+            extra = tuple((key, seed if key == "seed" else value) for key, value in self.extrapar)
+            new = dataclasses.replace(new, extrapar=extra)
+        return new
+
+    def to_json(self) -> dict[str, dict[str, Any]]:
+        """One dictionary per tuple, as in the published files.
+
+        Examples
+        --------
+        >>> Parameters(permpar=PermPar(multcomp=24)).to_json()["permpar"]
+        {'multcomp': 24, 'n_perms': 100000, 'p_val': 0.05, 'tails': 2}
+        """
+        tuples = {f.name: getattr(self, f.name) for f in dataclasses.fields(self) if f.name != "extrapar"}
+        found = {
+            name: {key: _plain(value) for key, value in vars(one).items()}
+            for name, one in tuples.items()
+            if one is not None
+        }
+        return {**found, "extrapar": {key: _plain(value) for key, value in self.extrapar}}
+
+
+def least_permutations(permpar: PermPar) -> int:
+    """Fewest permutations with which two can lie beyond the corrected level.
+
+    Examples
+    --------
+    >>> least_permutations(PermPar(multcomp=24)), least_permutations(PermPar(multcomp=60, tails="hi"))
+    (960, 2400)
+    """
+    return math.ceil(2 * max(int(permpar.multcomp), 1) / permpar.p_val - 1e-9)
