@@ -3,7 +3,7 @@
 import numpy as np
 import pandas as pd
 
-from netlib.recordings.session import Session
+from netlib.recordings.two_photon.session import Session
 
 STIM_FPS, TWOP_FPS, LEAD = 60.0, 30.0, 5.0
 METADATA = {

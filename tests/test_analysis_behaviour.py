@@ -45,9 +45,9 @@ from netlib.analysis.behaviour_metrics import (
     sessions_per_schedule,
     sessions_to_criterion,
 )
-from netlib.recordings.behaviour_session import check_length
-from netlib.recordings.imetronic import BoxLog, event_table, format_imetronic, parse_imetronic
-from netlib.recordings.simulate_behaviour import (
+from netlib.recordings.operant.behaviour_session import check_length
+from netlib.recordings.operant.imetronic import BoxLog, event_table, format_imetronic, parse_imetronic
+from netlib.recordings.operant.simulate_behaviour import (
     BehaviourModel,
     finished,
     plant_behaviour,

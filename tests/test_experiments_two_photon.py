@@ -11,7 +11,7 @@ from netlib.experiments.two_photon import responses_to_surprise, two_photon, two
 from netlib.lgn.gabor_drive import schedule_rates
 from netlib.networks import preset, set_values
 from netlib.networks.synapses import synapse_arrays
-from netlib.recordings.session import Session
+from netlib.recordings.two_photon.session import Session
 from netlib.stimuli.gabor_sequences import credit_assignment_schedule
 
 #: A small v1: a quarter of the cells, with a quarter of the synapses of four times the weight.

@@ -21,7 +21,7 @@ from netlib.openscope.parameters import PermPar
 from netlib.openscope.registry import find_panels, panel, panels_of
 from netlib.openscope.runner import run_panel, run_panels
 from netlib.openscope.sessions import SessionPool
-from netlib.recordings.session import Session
+from netlib.recordings.two_photon.session import Session
 from netlib.stimuli.gabor_sequences import credit_assignment_schedule
 
 MICE = ((6, "L23-Cux2", "dend"), (9, "L23-Cux2", "dend"), (1, "L23-Cux2", "soma"), (4, "L5-Rbp4", "soma"))
@@ -478,8 +478,10 @@ def test_command_download_plans_by_mouse_and_session(reference_folder, tmp_path,
         row = {"mouse_n": 6, "sess_n": 1, "path": "sub-1/a.nwb", "size": 5_000_000, "have": 0, "state": "missing"}
         return pd.DataFrame([row])
 
-    monkeypatch.setattr("netlib.recordings.dandi_download.plan_download", plan)
-    monkeypatch.setattr("netlib.recordings.dandi_download.download", lambda plan, **options: fetched.append(options))
+    monkeypatch.setattr("netlib.recordings.files.dandi_download.plan_download", plan)
+    monkeypatch.setattr(
+        "netlib.recordings.files.dandi_download.download", lambda plan, **options: fetched.append(options)
+    )
     table = reference_folder / "openscope" / "mouse_df.csv"
     where = ("--datadir", str(tmp_path), "--mouse-table", str(table), "--mouse", "6", "--mouse", "9", "--session", "1")
     result = run("download", *where, "--dry-run")

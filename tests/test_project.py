@@ -27,7 +27,7 @@ ROOT = Path(__file__).resolve().parents[1]
 ROOMS = (
     *("units", "orientation", "seeds", "provenance"),
     *("stimuli", "lgn", "networks", "recordings", "analysis", "experiments", "figures"),
-    *("openscope", "imaging", "report", "demo", "cli"),
+    *("openscope", "imaging", "report", "teaching", "explore", "doctor", "demo", "cli"),
 )
 BASE = ROOMS[:4]
 MAY_IMPORT = {room: set(ROOMS[:place]) for place, room in enumerate(ROOMS)}
@@ -38,9 +38,9 @@ MAY_IMPORT["striatum"] = {*BASE, "stimuli", "lgn", "networks", "recordings", "an
 MAY_IMPORT["theory"] = {*BASE}
 MAY_IMPORT["sweep"] = {*BASE}
 MAY_IMPORT["figures"] -= {"experiments"}
-for _room in ("experiments", "figures", "imaging", "report", "demo", "cli"):
+for _room in ROOMS[ROOMS.index("experiments") :]:
     MAY_IMPORT[_room] |= {"striatum", "theory"}
-for _room in ("experiments", "report", "demo", "cli"):
+for _room in ("experiments", *ROOMS[ROOMS.index("report") :]):
     MAY_IMPORT[_room] |= {"sweep"}
 # Of these rooms only some modules: figures draw a network from its parameters, they never build one.
 ONLY_MODULES = {("analysis", "stimuli"): {"protocol"}, ("figures", "networks"): {"parameters", "presets", "kernels"}}

@@ -6,9 +6,9 @@ import pytest
 from scipy.ndimage import percentile_filter
 
 from netlib.recordings import Recording
-from netlib.recordings.baselines import dff, noise_level, running_baseline
-from netlib.recordings.calcium import GCAMP6F, GCAMP6S, Indicator, calcium_trace, indicator
-from netlib.recordings.microscope import Microscope, image
+from netlib.recordings.fluorescence.baselines import dff, noise_level, running_baseline
+from netlib.recordings.fluorescence.calcium import GCAMP6F, GCAMP6S, Indicator, calcium_trace, indicator
+from netlib.recordings.fluorescence.microscope import Microscope, image
 from netlib.stimuli import Grating, Protocol
 
 LINEAR = Indicator("linear", rise=40.0, decay=300.0, amplitude=0.2)

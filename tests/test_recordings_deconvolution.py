@@ -10,18 +10,18 @@ from scipy.optimize import nnls
 from scipy.signal import lfilter
 
 from netlib.recordings import Recording, Trace
-from netlib.recordings.calcium import GCAMP6F, GCAMP6S, INDICATORS, Indicator, calcium_trace
-from netlib.recordings.deconvolution import (
+from netlib.recordings.fluorescence.calcium import GCAMP6F, GCAMP6S, INDICATORS, Indicator, calcium_trace
+from netlib.recordings.fluorescence.deconvolution import (
     deconvolve,
     deconvolve_trace,
     noise_sd,
     spike_rate_correlation,
     time_constants,
 )
-from netlib.recordings.forward_fit import forward_fit
-from netlib.recordings.joint_recordings import JointRecording, load_joint_recordings
-from netlib.recordings.microscope import Microscope, image
-from netlib.recordings.oasis import oasis_ar1, pivoting_ar2
+from netlib.recordings.fluorescence.forward_fit import forward_fit
+from netlib.recordings.fluorescence.joint_recordings import JointRecording, load_joint_recordings
+from netlib.recordings.fluorescence.microscope import Microscope, image
+from netlib.recordings.fluorescence.oasis import oasis_ar1, pivoting_ar2
 from netlib.stimuli.base import Blank
 from netlib.stimuli.protocol import Protocol
 

@@ -13,8 +13,14 @@ import pytest
 
 pytest.importorskip("dandi")
 
-from netlib.recordings import resumed_fetch
-from netlib.recordings.dandi_download import DownloadError, describe_plan, download, plan_download, select_sessions
+from netlib.recordings.files import resumed_fetch
+from netlib.recordings.files.dandi_download import (
+    DownloadError,
+    describe_plan,
+    download,
+    plan_download,
+    select_sessions,
+)
 from netlib.seeds import stream
 
 VERSION = "/api/dandisets/000037/versions/0.230426.0054"

@@ -10,10 +10,10 @@ import pytest
 
 from netlib.networks.weights import Weights
 from netlib.recordings import Recording, Trace
-from netlib.recordings.columns import decode_columns, encode_columns
-from netlib.recordings.neo_export import from_neo, to_neo
-from netlib.recordings.nwb_recording import read_recording, write_recording
-from netlib.recordings.xarray_export import from_xarray, to_xarray
+from netlib.recordings.files.columns import decode_columns, encode_columns
+from netlib.recordings.files.neo_export import from_neo, to_neo
+from netlib.recordings.files.nwb_recording import read_recording, write_recording
+from netlib.recordings.files.xarray_export import from_xarray, to_xarray
 from netlib.seeds import stream
 from netlib.stimuli import Grating, Protocol
 

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from netlib.recordings.imetronic import (
+from netlib.recordings.operant.imetronic import (
     COLUMNS,
     IN_FILE,
     BoxLog,

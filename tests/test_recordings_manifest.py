@@ -7,17 +7,17 @@ import pandas as pd
 import pytest
 
 from netlib.recordings import Recording, Trace
-from netlib.recordings.behaviour_session import BehaviourSession, check_length
-from netlib.recordings.build_manifest import build_manifest
-from netlib.recordings.csv_layout import read_csv_session, write_csv_session
-from netlib.recordings.frame_clock import frame_clock
-from netlib.recordings.imetronic import BoxLog, make_header, read_imetronic, write_imetronic
-from netlib.recordings.manifest import Manifest, load_manifest
-from netlib.recordings.number_tables import read_ragged, read_table, write_ragged, write_table
-from netlib.recordings.registration_table import read_registration, write_registration
-from netlib.recordings.session_loading import load_registration, load_session
-from netlib.recordings.session_names import eight_sessions, find_sessions, natural_key
-from netlib.recordings.simulate_behaviour import simulate_behaviour
+from netlib.recordings.operant.behaviour_session import BehaviourSession, check_length
+from netlib.recordings.operant.build_manifest import build_manifest
+from netlib.recordings.operant.csv_layout import read_csv_session, write_csv_session
+from netlib.recordings.operant.frame_clock import frame_clock
+from netlib.recordings.operant.imetronic import BoxLog, make_header, read_imetronic, write_imetronic
+from netlib.recordings.operant.manifest import Manifest, load_manifest
+from netlib.recordings.operant.number_tables import read_ragged, read_table, write_ragged, write_table
+from netlib.recordings.operant.registration_table import read_registration, write_registration
+from netlib.recordings.operant.session_loading import load_registration, load_session
+from netlib.recordings.operant.session_names import eight_sessions, find_sessions, natural_key
+from netlib.recordings.operant.simulate_behaviour import simulate_behaviour
 from netlib.stimuli import Protocol
 
 LENGTH, FRAMES, CELLS = 60_000.0, 1200, 3
@@ -498,7 +498,7 @@ def test_a_session_from_caiman(tmp_path):
 
 def test_a_session_through_nwb(tmp_path):
     pytest.importorskip("pynwb")
-    from netlib.recordings.behaviour_nwb import read_behaviour_nwb, write_behaviour_nwb
+    from netlib.recordings.operant.behaviour_nwb import read_behaviour_nwb, write_behaviour_nwb
 
     session = imaged(session=3)
     path = write_behaviour_nwb(session, tmp_path / "a.nwb")
@@ -521,7 +521,7 @@ def test_a_session_through_nwb(tmp_path):
 def test_a_session_from_somebody_elses_nwb(tmp_path):
     h5py = pytest.importorskip("h5py")
     pytest.importorskip("pynwb")
-    from netlib.recordings.behaviour_nwb import read_behaviour_nwb, write_behaviour_nwb
+    from netlib.recordings.operant.behaviour_nwb import read_behaviour_nwb, write_behaviour_nwb
 
     session = imaged()
     path = write_behaviour_nwb(session, tmp_path / "a.nwb")

@@ -19,10 +19,10 @@ from _session_maker import (
     trials_table,
 )
 
-from netlib.recordings.mouse_table import MouseTable
-from netlib.recordings.nwb_session import write_session
-from netlib.recordings.session import Session
-from netlib.recordings.trials import COLUMNS, RAGGED
+from netlib.recordings.two_photon.mouse_table import MouseTable
+from netlib.recordings.two_photon.nwb_session import write_session
+from netlib.recordings.two_photon.session import Session
+from netlib.recordings.two_photon.trials import COLUMNS, RAGGED
 
 SPIKES = [np.array([1.0, 2.5]), np.empty(0), np.array([7.25])]
 BARE = dict.fromkeys(["running", "pupil", "tracking_ids", "masks", "max_projection", "metadata"])

@@ -9,12 +9,12 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from netlib.recordings.interval_protocol import interval_protocol
-from netlib.recordings.npy_objects import load_objects
-from netlib.recordings.ophys_readers import list_series, read_ophys
-from netlib.recordings.pipeline_readers import read_caiman, read_suite2p
-from netlib.recordings.roi_series import frame_clock, trace_names
-from netlib.recordings.roi_traces import roi_recording
+from netlib.recordings.files.interval_protocol import interval_protocol
+from netlib.recordings.files.npy_objects import load_objects
+from netlib.recordings.files.ophys_readers import list_series, read_ophys
+from netlib.recordings.files.pipeline_readers import read_caiman, read_suite2p
+from netlib.recordings.files.roi_series import frame_clock, trace_names
+from netlib.recordings.files.roi_traces import roi_recording
 from netlib.seeds import stream
 
 h5py = pytest.importorskip("h5py")
@@ -219,7 +219,7 @@ def test_nan_and_damaged_files(tmp_path):
 
 
 def test_our_own_files_are_read_as_those_of_others(tmp_path):
-    from netlib.recordings.nwb_recording import write_recording
+    from netlib.recordings.files.nwb_recording import write_recording
 
     ours = roi_recording({"dff": (DFF.T, "dF/F"), "events": (abs(DFF.T), "a.u.")}, RATE, {"x": range(4), "y": range(4)})
     path = write_recording(ours, tmp_path / "a.nwb")

@@ -17,12 +17,12 @@ from _session_maker import (
 from hypothesis import given
 from hypothesis import strategies as st
 
-from netlib.recordings import behaviour_signals as signals
-from netlib.recordings import tracking, windows
-from netlib.recordings.clocks import nearest_frames
-from netlib.recordings.mouse_table import GROUPS, MouseTable, find_file
-from netlib.recordings.session import Session
-from netlib.recordings.trials import COLUMNS, RAGGED
+from netlib.recordings.two_photon import behaviour_signals as signals
+from netlib.recordings.two_photon import tracking, windows
+from netlib.recordings.two_photon.clocks import nearest_frames
+from netlib.recordings.two_photon.mouse_table import GROUPS, MouseTable, find_file
+from netlib.recordings.two_photon.session import Session
+from netlib.recordings.two_photon.trials import COLUMNS, RAGGED
 
 
 @pytest.fixture(scope="module")

@@ -6,13 +6,13 @@ import pytest
 
 from netlib.analysis.orientation_decoding import decode_published
 from netlib.analysis.usi import usi, usi_null
-from netlib.recordings.calcium import calcium_trace
-from netlib.recordings.imaged_session import session_from_recording
-from netlib.recordings.microscope import Microscope, image
+from netlib.recordings.fluorescence.calcium import calcium_trace
+from netlib.recordings.fluorescence.microscope import Microscope, image
 from netlib.recordings.recording import Recording
-from netlib.recordings.session import Session
-from netlib.recordings.simulate_session import simulate_mouse, simulate_session
-from netlib.recordings.simulated_cells import draw_cells, draw_spikes, epochs, segment_rates, slow_noise
+from netlib.recordings.two_photon.imaged_session import session_from_recording
+from netlib.recordings.two_photon.session import Session
+from netlib.recordings.two_photon.simulate_session import simulate_mouse, simulate_session
+from netlib.recordings.two_photon.simulated_cells import draw_cells, draw_spikes, epochs, segment_rates, slow_noise
 from netlib.stimuli.gabor_sequences import credit_assignment_schedule
 
 

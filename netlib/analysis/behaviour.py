@@ -1,7 +1,7 @@
 """Behaviour of a session: the seven behaviours, the four they merge to, and what follows what.
 
 The cutting itself (:func:`segment` and the algebra of intervals) lives with the file format, in
-:mod:`netlib.recordings.behaviour_segments`, and is offered here too.
+:mod:`netlib.recordings.operant.behaviour_segments`, and is offered here too.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from netlib.recordings.behaviour_segments import (
+from netlib.recordings.operant.behaviour_segments import (
     BEHAVIOURS,
     GROUP_OF,
     GROUPS,

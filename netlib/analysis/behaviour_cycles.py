@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 import pandas as pd
 
-from netlib.recordings.behaviour_segments import BEHAVIOURS, GROUPS, press_counts
+from netlib.recordings.operant.behaviour_segments import BEHAVIOURS, GROUPS, press_counts
 from netlib.units import check_integer, check_number
 
 __all__ = [

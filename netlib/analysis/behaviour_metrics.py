@@ -10,8 +10,8 @@ import numpy as np
 import pandas as pd
 
 from netlib.analysis.behaviour_cycles import behaviour_durations, find_cycles, inter_sequence_intervals
-from netlib.recordings.behaviour_segments import BEHAVIOURS, GROUPS, merge_behaviours, press_counts
-from netlib.recordings.behaviour_session import BehaviourSession
+from netlib.recordings.operant.behaviour_segments import BEHAVIOURS, GROUPS, merge_behaviours, press_counts
+from netlib.recordings.operant.behaviour_session import BehaviourSession
 from netlib.units import check_choice, check_integer, check_number, check_type
 
 __all__ = [

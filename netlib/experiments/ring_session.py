@@ -11,11 +11,11 @@ from netlib.lgn.rates import ChannelRates
 from netlib.networks import RingParameters, preset
 from netlib.networks.drive import SpikeDrive
 from netlib.networks.synapses import synapse_arrays
-from netlib.recordings.calcium import Indicator
-from netlib.recordings.imaged_session import session_from_recording
-from netlib.recordings.microscope import Microscope, image
-from netlib.recordings.session import Session
+from netlib.recordings.fluorescence.calcium import Indicator
+from netlib.recordings.fluorescence.microscope import Microscope, image
 from netlib.recordings.simulate import record_ring
+from netlib.recordings.two_photon.imaged_session import session_from_recording
+from netlib.recordings.two_photon.session import Session
 from netlib.seeds import stream
 from netlib.stimuli.gabor_sequences import credit_assignment_schedule
 from netlib.stimuli.schedule import Schedule
@@ -61,7 +61,7 @@ def ring_session(
     schedule : Schedule, optional
         Instead of ``minutes``.
     indicator, microscope
-        As in :func:`netlib.recordings.microscope.image`.
+        As in :func:`netlib.recordings.fluorescence.microscope.image`.
     backend : str
         As in :func:`netlib.networks.run_ring`.
 

@@ -12,9 +12,9 @@ from netlib.analysis.orientation_decoding import decode_published
 from netlib.analysis.usi import usi, usi_null
 from netlib.experiments.ring_session import ring_session
 from netlib.networks import RingParameters
-from netlib.recordings.calcium import Indicator
-from netlib.recordings.microscope import Microscope
-from netlib.recordings.session import Session
+from netlib.recordings.fluorescence.calcium import Indicator
+from netlib.recordings.fluorescence.microscope import Microscope
+from netlib.recordings.two_photon.session import Session
 from netlib.units import check_integer, check_number
 
 __all__ = ["responses_to_surprise", "two_photon", "two_photon_rois"]

@@ -106,8 +106,8 @@ def download(
 ) -> None:
     """Fetch the NWB files of mice and sessions from DANDI 000037, resuming what was interrupted; each is verified."""
     with _refuses():
-        from netlib.recordings import dandi_download
-        from netlib.recordings.mouse_table import MouseTable
+        from netlib.recordings.files import dandi_download
+        from netlib.recordings.two_photon.mouse_table import MouseTable
 
         plan = dandi_download.plan_download(
             datadir, mouse_table=MouseTable.read(mouse_table).table, mouse_ns=mouse or "any",

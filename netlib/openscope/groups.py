@@ -7,8 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from netlib.recordings.session import Session
-from netlib.recordings.session_metadata import LAYERS, PLANES
+from netlib.recordings.two_photon.session import Session
+from netlib.recordings.two_photon.session_metadata import LAYERS, PLANES
 
 __all__ = ["by_mouse", "common_columns", "groups_of", "roi_counts", "sort_sessions", "to_table"]
 

@@ -12,7 +12,7 @@ from netlib.analysis.usi import UsiNull, usi, usi_null
 from netlib.openscope.groups import by_mouse
 from netlib.openscope.parameters import IdxPar, Parameters, StimPar
 from netlib.openscope.responses import split_responses
-from netlib.recordings.session import Session
+from netlib.recordings.two_photon.session import Session
 from netlib.seeds import stream
 
 __all__ = ["Indices", "null_of", "roi_indices", "tracked_indices"]

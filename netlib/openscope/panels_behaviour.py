@@ -14,7 +14,7 @@ from netlib.openscope.groups import common_columns, groups_of, sort_sessions, to
 from netlib.openscope.panels_traces import center_and_error
 from netlib.openscope.parameters import Parameters
 from netlib.openscope.responses import paired_events
-from netlib.recordings.session import Session
+from netlib.recordings.two_photon.session import Session
 from netlib.seeds import stream
 
 __all__ = ["behaviour_traces", "block_differences", "full_session", "histograms"]

@@ -13,7 +13,7 @@ from netlib.openscope.groups import Key, common_columns, groups_of, to_table
 from netlib.openscope.indices import tracked_indices
 from netlib.openscope.panels_relative import relative_values
 from netlib.openscope.parameters import Parameters, StimPar
-from netlib.recordings.session import Session
+from netlib.recordings.two_photon.session import Session
 
 __all__ = ["index_changes", "response_changes"]
 

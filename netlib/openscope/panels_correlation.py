@@ -12,7 +12,7 @@ from netlib.analysis.tracked import CorrelationResult, pairing_density, tracked_
 from netlib.openscope.groups import groups_of, several_sessions, to_table
 from netlib.openscope.indices import tracked_indices
 from netlib.openscope.parameters import Parameters
-from netlib.recordings.session import Session
+from netlib.recordings.two_photon.session import Session
 from netlib.seeds import stream
 
 __all__ = ["correlations", "scatter"]

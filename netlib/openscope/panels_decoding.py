@@ -11,7 +11,7 @@ from netlib.analysis.orientation_decoding import decode_published, decode_timeco
 from netlib.analysis.permutation import permutation_result
 from netlib.openscope.groups import common_columns, groups_of, to_table
 from netlib.openscope.parameters import EXPECTED_ORIENTATIONS, UNEXPECTED_ORIENTATIONS, Parameters
-from netlib.recordings.session import Session
+from netlib.recordings.two_photon.session import Session
 from netlib.seeds import stream
 
 __all__ = ["scores", "timecourses"]

@@ -13,7 +13,7 @@ from netlib.openscope.groups import common_columns, groups_of, to_table
 from netlib.openscope.indices import null_of
 from netlib.openscope.parameters import Parameters
 from netlib.openscope.responses import paired_events, windows
-from netlib.recordings.session import Session
+from netlib.recordings.two_photon.session import Session
 
 __all__ = ["example_null", "example_rois"]
 

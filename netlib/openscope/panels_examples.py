@@ -14,7 +14,7 @@ from netlib.openscope.groups import common_columns, groups_of, to_table
 from netlib.openscope.panels_quality import roi_quality
 from netlib.openscope.parameters import Parameters
 from netlib.openscope.responses import locked_events, paired_events, windows
-from netlib.recordings.session import Session
+from netlib.recordings.two_photon.session import Session
 from netlib.seeds import stream
 
 __all__ = ["example_responses"]

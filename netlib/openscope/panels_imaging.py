@@ -11,8 +11,8 @@ import numpy as np
 
 from netlib.openscope.groups import by_mouse, common_columns, sort_sessions, to_table
 from netlib.openscope.parameters import Parameters
-from netlib.recordings.session import Session
-from netlib.recordings.tracking import read_roi_tracking, register_image, register_masks
+from netlib.recordings.two_photon.session import Session
+from netlib.recordings.two_photon.tracking import read_roi_tracking, register_image, register_masks
 
 __all__ = ["imaging_planes", "overlays", "overlays_with_planes", "tracking_examples"]
 

@@ -11,7 +11,7 @@ import pandas as pd
 from netlib.analysis.trace_quality import correlation_histogram, pairwise_correlations, signal_to_noise
 from netlib.openscope.groups import by_mouse, common_columns, groups_of, to_table
 from netlib.openscope.parameters import Parameters
-from netlib.recordings.session import Session
+from netlib.recordings.two_photon.session import Session
 
 __all__ = ["mean_signals", "roi_correlations", "roi_quality", "signal_to_noise_ratios"]
 

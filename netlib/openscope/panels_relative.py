@@ -14,7 +14,7 @@ from netlib.openscope.groups import by_mouse, common_columns, groups_of, to_tabl
 from netlib.openscope.panels_traces import center_and_error, session_pairs
 from netlib.openscope.parameters import Parameters, StimPar
 from netlib.openscope.responses import responses
-from netlib.recordings.session import Session
+from netlib.recordings.two_photon.session import Session
 
 __all__ = ["relative_responses", "relative_values"]
 

@@ -14,7 +14,7 @@ from netlib.analysis.response_differences import early_and_late, third_differenc
 from netlib.openscope.groups import common_columns, groups_of, to_table
 from netlib.openscope.parameters import AnalysPar, Parameters
 from netlib.openscope.responses import split_events, split_responses, windows
-from netlib.recordings.session import Session
+from netlib.recordings.two_photon.session import Session
 from netlib.seeds import stream
 
 __all__ = ["center_and_error", "differences", "sequence_traces", "session_pairs", "thirds_differences"]

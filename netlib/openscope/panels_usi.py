@@ -13,7 +13,7 @@ from netlib.openscope.groups import common_columns, groups_of, sort_sessions, to
 from netlib.openscope.indices import null_of, tracked_indices
 from netlib.openscope.panels_traces import center_and_error, session_pairs
 from netlib.openscope.parameters import Parameters
-from netlib.recordings.session import Session
+from netlib.recordings.two_photon.session import Session
 from netlib.seeds import stream
 
 __all__ = ["index_distributions", "index_statistics", "percent_significant", "tracked_usis"]

@@ -10,7 +10,7 @@ import pandas as pd
 
 from netlib.analysis.event_responses import integrated_response
 from netlib.openscope.parameters import StimPar
-from netlib.recordings.session import Session
+from netlib.recordings.two_photon.session import Session
 from netlib.units import check_choice
 
 __all__ = ["Responses", "edge_events", "locked_events", "paired_events", "responses", "split_events", "windows"]

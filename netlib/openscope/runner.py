@@ -16,7 +16,7 @@ from netlib.openscope.registry import Panel, find_panels
 from netlib.openscope.sessions import SessionPool
 from netlib.openscope.store import PROVENANCE, Place, differing_parameters, place_of, read_data, write_panel
 from netlib.provenance import versions
-from netlib.recordings.session import Session
+from netlib.recordings.two_photon.session import Session
 from netlib.units import check_integer
 
 __all__ = ["Outcome", "run_panel", "run_panels"]

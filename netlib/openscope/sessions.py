@@ -12,9 +12,9 @@ import numpy as np
 
 from netlib.openscope.groups import group_key, sort_sessions
 from netlib.openscope.parameters import SessPar
-from netlib.recordings.mouse_table import MouseTable, find_file
-from netlib.recordings.session import Session
-from netlib.recordings.session_metadata import LAYERS
+from netlib.recordings.two_photon.mouse_table import MouseTable, find_file
+from netlib.recordings.two_photon.session import Session
+from netlib.recordings.two_photon.session_metadata import LAYERS
 from netlib.units import check_type
 
 __all__ = ["TABLE_NAME", "SessionPool"]

@@ -10,7 +10,7 @@ import pandas as pd
 
 from netlib.openscope.sessions import TABLE_NAME
 from netlib.provenance import atomic_write
-from netlib.recordings.session import Session
+from netlib.recordings.two_photon.session import Session
 from netlib.seeds import simulator_seed
 from netlib.units import check_integer, check_number
 
@@ -40,8 +40,8 @@ def simulated_mice(
 ) -> Iterator[tuple[Session, dict[str, object]]]:
     """Sessions 1 to 3 of some mice, one after the other, each with its row of the table of mice.
 
-    Cells are simulated with :func:`netlib.recordings.simulate_session.simulate_mouse`; they are no model of the
-    published groups, which here differ by nothing but name.
+    Cells are simulated with :func:`netlib.recordings.two_photon.simulate_session.simulate_mouse`; they are no model of
+    the published groups, which here differ by nothing but name.
 
     Parameters
     ----------
@@ -63,7 +63,7 @@ def simulated_mice(
     ValueError
         If a number is out of range.
     """
-    from netlib.recordings.simulate_session import simulate_mouse
+    from netlib.recordings.two_photon.simulate_session import simulate_mouse
     from netlib.stimuli.gabor_sequences import credit_assignment_schedule
 
     n_mice = check_integer("mice", n_mice, 1, len(MICE), "mice")
@@ -118,7 +118,7 @@ def simulate_folder(output: str | os.PathLike, n_mice: int = 8, n_rois: int = 60
     FileExistsError
         If the folder holds a table of mice already: mice of two simulations would mix.
     """
-    from netlib.recordings.nwb_session import write_session
+    from netlib.recordings.two_photon.nwb_session import write_session
 
     folder = Path(output)
     if (folder / TABLE_NAME).exists():

@@ -1,4 +1,7 @@
-"""What was recorded: one object for simulated and real data; calcium imaging; sessions over NWB; files in and out.
+"""What was recorded: one object for simulated and real data.
+
+Sub-rooms: `fluorescence` (spikes to calcium and back), `two_photon` (sessions over NWB), `operant` (behaviour files
+with imaging), `files` (in and out).
 
 Names are loaded at their first use: importing this room loads neither pynwb nor a simulator.
 """
@@ -12,32 +15,34 @@ from netlib.recordings.simulate import record_ring
 
 #: Names of this room by the module they are in.
 _WHERE = {
-    "calcium": ("GCAMP6F", "GCAMP6S", "INDICATORS", "Indicator", "calcium_trace", "indicator"),
-    "microscope": ("Microscope", "image"),
-    "baselines": ("dff", "noise_level", "running_baseline"),
-    "deconvolution": ("Deconvolution", "deconvolve", "deconvolve_trace"),
-    "spike_score": ("SpikeScore", "spike_rate_correlation"),
-    "joint_recordings": ("JointRecording", "load_joint_recordings"),
-    "session": ("Session",),
-    "session_metadata": ("SessionMetadata",),
-    "stim": ("Gabors", "Grayscr", "Stim", "Visflow"),
-    "mouse_table": ("MouseTable",),
-    "nwb_session": ("write_session",),
-    "tracking": ("RoiTracking", "read_roi_tracking", "tracked_order"),
-    "imaged_session": ("session_from_recording",),
-    "simulate_session": ("simulate_mouse",),
-    "nwb_recording": ("read_recording", "write_recording"),
-    "neo_export": ("from_neo", "to_neo"),
-    "xarray_export": ("from_xarray", "to_xarray"),
-    "ophys_readers": ("list_series", "read_ophys"),
-    "roi_traces": ("roi_recording",),
-    "pipeline_readers": ("read_caiman", "read_suite2p"),
-    "dandi_download": ("DownloadError", "describe_plan", "download", "plan_download"),
-    "behaviour_session": ("BehaviourSession",),
-    "imetronic": ("read_imetronic", "write_imetronic"),
-    "manifest": ("Manifest", "load_manifest"),
-    "session_loading": ("load_session",),
-    "simulate_behaviour": ("simulate_training",),
+    "fluorescence.calcium": ("GCAMP6F", "GCAMP6S", "INDICATORS", "Indicator", "calcium_trace", "indicator"),
+    "fluorescence.microscope": ("Microscope", "image"),
+    "fluorescence.baselines": ("dff", "noise_level", "running_baseline"),
+    "fluorescence.deconvolution": ("Deconvolution", "deconvolve", "deconvolve_trace"),
+    "fluorescence.spike_score": ("SpikeScore", "spike_rate_correlation"),
+    "fluorescence.forward_fit": ("forward_fit",),
+    "fluorescence.joint_recordings": ("JointRecording", "load_joint_recordings"),
+    "two_photon.session": ("Session",),
+    "two_photon.session_metadata": ("SessionMetadata",),
+    "two_photon.stim": ("Gabors", "Grayscr", "Stim", "Visflow"),
+    "two_photon.mouse_table": ("MouseTable",),
+    "two_photon.nwb_session": ("write_session",),
+    "two_photon.tracking": ("RoiTracking", "read_roi_tracking", "tracked_order"),
+    "two_photon.imaged_session": ("session_from_recording",),
+    "two_photon.simulate_session": ("simulate_mouse", "simulate_session"),
+    "files.nwb_recording": ("read_recording", "write_recording"),
+    "files.neo_export": ("from_neo", "to_neo"),
+    "files.xarray_export": ("from_xarray", "to_xarray"),
+    "files.ophys_readers": ("list_series", "read_ophys"),
+    "files.roi_traces": ("roi_recording",),
+    "files.pipeline_readers": ("read_caiman", "read_suite2p"),
+    "files.dandi_download": ("DownloadError", "describe_plan", "download", "plan_download"),
+    "operant.behaviour_session": ("BehaviourSession",),
+    "operant.imetronic": ("read_imetronic", "write_imetronic"),
+    "operant.build_manifest": ("build_manifest",),
+    "operant.manifest": ("Manifest", "load_manifest"),
+    "operant.session_loading": ("load_session",),
+    "operant.simulate_behaviour": ("simulate_behaviour", "simulate_training"),
 }
 _MODULE_OF = {name: module for module, names in _WHERE.items() for name in names}
 

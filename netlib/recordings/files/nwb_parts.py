@@ -1,0 +1,235 @@
+"""Parts of an NWB file: units, protocol, imaged cells, series and scratch tables, from what a recording holds."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pandas as pd
+
+from netlib.networks.weights import Weights
+from netlib.recordings.files.columns import decode_columns, encode_columns
+from netlib.recordings.recording import Recording, Trace
+from netlib.stimuli.protocol import Protocol
+
+if TYPE_CHECKING:
+    from pynwb import NWBFile
+
+__all__ = [
+    "IMAGING",
+    "add_imaging",
+    "add_protocol",
+    "add_scratch",
+    "add_series",
+    "add_units",
+    "add_weights",
+    "import_pynwb",
+    "read_table",
+]
+
+#: Traces of imaged cells: container and series that hold them. Other traces are plain TimeSeries.
+IMAGING = {
+    "dff": ("DfOverF", "RoiResponseSeries"),
+    "fluorescence": ("Fluorescence", "fluorescence"),
+    "corrected": ("Fluorescence", "corrected"),
+    "neuropil": ("Fluorescence", "neuropil"),
+    "denoised": ("Fluorescence", "denoised"),
+    "events": ("Deconvolved", "events"),
+}
+#: NWB wants base units: unit of a trace, its base unit, and the factor to it.
+BASE_UNITS = {"mV": ("V", 1e-3), "nA": ("A", 1e-9), "pA": ("A", 1e-12), "uS": ("S", 1e-6), "nS": ("S", 1e-9)}
+#: Names that the tables of NWB keep for themselves.
+RESERVED = {
+    *("id", "name", "start_time", "stop_time", "tags", "timeseries", "spike_times", "obs_intervals", "neuron"),
+    *(
+        "pixel_mask",
+        "image_mask",
+        "voxel_mask",
+        "electrodes",
+        "electrode_group",
+        "waveform_mean",
+        "waveform_sd",
+        "waveforms",
+    ),
+}
+
+
+def import_pynwb() -> Any:
+    """The package pynwb, or an error that says how to install it."""
+    try:
+        import pynwb
+    except ImportError as error:
+        raise ImportError("NWB files need pynwb: pip install 'netlib[nwb]'") from error
+    return pynwb
+
+
+def _stored(name: str) -> str:
+    """Name of a column in the file: another where NWB keeps the name, or HDF5 cannot hold it."""
+    safe = name.replace("/", "_").replace(":", "_").replace(".", "_")
+    return f"{safe}_column" if safe in RESERVED or safe.endswith("_index") else safe
+
+
+def _columns(arrays: Mapping[str, np.ndarray], about: str) -> list:
+    from hdmf.common import VectorData
+
+    columns = []
+    for name, values in arrays.items():
+        data = values.tolist() if values.dtype == object else values
+        columns.append(VectorData(name=_stored(name), description=f"{about}: {name}.", data=data))
+    return columns
+
+
+def read_table(columns: Any, kinds: Mapping[str, str]) -> pd.DataFrame:
+    """Table from columns that :func:`encode_columns` made, by their kinds."""
+    return decode_columns({name: columns[_stored(name)].data[:] for name in kinds}, kinds)
+
+
+def add_units(file: NWBFile, recording: Recording, neurons: Mapping[str, np.ndarray]) -> None:
+    """Spikes (s) and the columns of the neurons, as the Units table."""
+    from hdmf.common import VectorData, VectorIndex
+    from pynwb.misc import Units
+
+    order = np.argsort(recording.spike_index, kind="stable")
+    times = VectorData(
+        name="spike_times", description="Times of the spikes (s).", data=recording.spike_time[order] / 1000.0
+    )
+    ends = np.cumsum(np.bincount(recording.spike_index, minlength=len(recording)))
+    index = VectorIndex(name="spike_times_index", data=ends.astype(np.uint64), target=times)
+    file.units = Units(
+        name="units",
+        description="Units of the recording: their spikes and what is known of them.",
+        columns=[times, index, *_columns(neurons, "Of each unit")],
+        colnames=["spike_times", *map(_stored, neurons)],
+        id=list(range(len(recording))),
+        resolution=1e-6,
+    )
+
+
+def add_protocol(file: NWBFile, protocol: Protocol, header: dict[str, Any]) -> None:
+    """All columns of a protocol, as the trials table; their kinds go to the header."""
+    from hdmf.common import VectorData
+    from pynwb.epoch import TimeIntervals
+
+    arrays, header["protocol"] = encode_columns(protocol.table)
+    windows = protocol.windows() / 1000.0
+    start = VectorData(name="start_time", description="Start of the presentation (s).", data=windows[:, 0])
+    stop = VectorData(name="stop_time", description="End of the presentation (s).", data=windows[:, 1])
+    file.trials = TimeIntervals(
+        name="trials",
+        description="What was shown when. Columns but start_time and stop_time: times in ms, angles in deg.",
+        columns=[start, stop, *_columns(arrays, "Of each presentation")],
+        colnames=["start_time", "stop_time", *map(_stored, arrays)],
+        id=list(range(len(protocol))),
+    )
+
+
+def add_imaging(
+    file: NWBFile,
+    recording: Recording,
+    names: list[str],
+    neurons: Mapping[str, np.ndarray],
+    header: dict[str, Any],
+    indicator: str,
+    location: str,
+) -> None:
+    """Traces of imaged cells, with one imaging plane and one ROI per cell.
+
+    ``neurons`` are columns for the ROI table, one value per unit; with none, only the imaged units get a ROI.
+    """
+    from pynwb import ophys
+
+    rows = np.unique(np.concatenate([recording.traces[name].cells for name in names]))
+    rows = np.arange(len(recording)) if neurons else rows
+    plane = file.create_imaging_plane(
+        name="ImagingPlane",
+        description="The imaged cells.",
+        device=file.create_device(name="Microscope", description="The microscope, real or simulated."),
+        optical_channel=ophys.OpticalChannel(name="OpticalChannel", description="Green.", emission_lambda=520.0),
+        excitation_lambda=920.0,
+        indicator=indicator,
+        location=location,
+    )
+    segmentation = ophys.ImageSegmentation()
+    module = file.create_processing_module(name="ophys", description="Calcium signals of the imaged cells.")
+    module.add(segmentation)
+    rois = segmentation.create_plane_segmentation(
+        name="PlaneSegmentation", description="Imaged cells; a mask of one pixel stands for each.", imaging_plane=plane
+    )
+    for pixel in _pixels(recording.neurons.iloc[rows]):
+        rois.add_roi(pixel_mask=[(*pixel, 1.0)])
+    rois.add_column(name="neuron", description="Number of the unit in the recording.", data=rows)
+    for column in _columns(neurons, "Of each unit"):
+        rois.add_column(name=column.name, description=column.description, data=column.data)
+    kinds = {"DfOverF": ophys.DfOverF, "Fluorescence": ophys.Fluorescence, "Deconvolved": ophys.Fluorescence}
+    for name in names:
+        trace = recording.traces[name]
+        container, series = IMAGING[name]
+        region = rois.create_roi_table_region(
+            region=np.searchsorted(rows, trace.cells).tolist(), description=f"Cells of the trace {name}."
+        )
+        if container not in module.data_interfaces:
+            module.add(kinds[container](name=container))
+        module[container].create_roi_response_series(
+            name=series,
+            description=f"Trace {name} of the imaged cells.",
+            data=_packed(trace.values),
+            rois=region,
+            unit=trace.unit or "a.u.",
+            rate=1000.0 / trace.dt,
+            starting_time=0.0,
+        )
+        header["traces"][name] = {"dt": float(trace.dt), "unit": trace.unit, "place": ["ophys", container, series]}
+
+
+def _pixels(neurons: pd.DataFrame) -> list[tuple[int, int]]:
+    """Pixel (x, y) that stands for each cell: its centroid where it is known."""
+    if {"x", "y"} <= set(neurons.columns):
+        centroids = neurons[["x", "y"]].to_numpy(float)
+        if np.isfinite(centroids).all() and (centroids >= 0).all():
+            return [(round(x), round(y)) for x, y in centroids]
+    return [(0, row) for row in range(len(neurons))]
+
+
+def add_series(file: NWBFile, name: str, trace: Trace, header: dict[str, Any]) -> None:
+    """Any other trace, as a plain TimeSeries in base units."""
+    from pynwb import TimeSeries
+
+    unit, factor = BASE_UNITS.get(trace.unit, (trace.unit or "a.u.", 1.0))
+    cells = np.asarray(trace.cells).tolist()
+    file.add_acquisition(
+        TimeSeries(
+            name=name,
+            description=f"Trace {name} of some units; their numbers are in the comments.",
+            comments=json.dumps(cells),
+            data=_packed(trace.values),
+            unit=unit,
+            conversion=factor,
+            rate=1000.0 / trace.dt,
+            starting_time=0.0,
+        )
+    )
+    header["traces"][name] = {"dt": float(trace.dt), "unit": trace.unit, "cells": cells}
+
+
+def _packed(values: np.ndarray) -> Any:
+    """Samples with time first, compressed where that pays."""
+    from hdmf.backends.hdf5 import H5DataIO
+
+    return H5DataIO(values.T, compression="gzip", shuffle=True) if values.size > 100_000 else values.T
+
+
+def add_scratch(file: NWBFile, name: str, description: str, arrays: Mapping[str, np.ndarray]) -> None:
+    """Arrays of equal length as a table in the scratch space."""
+    from hdmf.common import DynamicTable
+
+    file.add_scratch(DynamicTable(name=name, description=description, columns=_columns(arrays, description[:-1])))
+
+
+def add_weights(file: NWBFile, name: str, weights: Weights, header: dict[str, Any]) -> None:
+    """Weights of a projection in time, one synapse per row, in the scratch space."""
+    table = f"weights_{len(header['weights'])}"
+    parts = {"pre": weights.pre, "post": weights.post, "delay": weights.delay, "values": weights.values.T}
+    add_scratch(file, table, f"Synapses of the projection {name}.", parts)
+    header["weights"][name] = {"table": table, "times": weights.times.tolist(), "w_max": str(weights.w_max)}

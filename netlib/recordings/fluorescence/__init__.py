@@ -1,0 +1,1 @@
+"""From spikes to fluorescence and back: indicators, microscope, baselines, deconvolution, and scores on real cells."""

@@ -1,0 +1,312 @@
+"""Fluorescence back to events: non-negative deconvolution of orders 1 and 2."""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import numpy as np
+
+from netlib.provenance import jsonable
+from netlib.recordings.fluorescence.baselines import running_baseline
+from netlib.recordings.fluorescence.calcium import Indicator, indicator
+from netlib.recordings.fluorescence.spike_score import SpikeScore, spike_rate_correlation
+from netlib.recordings.fluorescence.time_constants import noise_sd, time_constants
+from netlib.recordings.recording import Recording, Trace
+from netlib.units import check_array, check_choice, check_integer, check_number, check_type
+
+__all__ = [
+    "Deconvolution",
+    "SpikeScore",
+    "deconvolve",
+    "deconvolve_trace",
+    "noise_sd",
+    "spike_rate_correlation",
+    "time_constants",
+]
+
+
+@dataclass(frozen=True, eq=False)
+class Deconvolution:
+    """What one trace was taken apart into.
+
+    Attributes
+    ----------
+    events : ndarray, shape (n_frames,)
+        Non-negative events, in ``unit``: with an indicator an estimate of action potentials per frame (AP), without
+        one the dF/F of each event.
+    calcium : ndarray, shape (n_frames,)
+        Calcium the events leave, in AP or dF/F.
+    fitted, baseline : ndarray, shape (n_frames,)
+        dF/F of the model, and of the model without calcium.
+    unit : str
+        ``"AP"`` or ``"dF/F"``.
+    rate : float
+        Frame rate (Hz).
+    order : int
+        1: events decay; 2: they rise too.
+    decay, rise : float
+        Time constants (ms) used; rise is 0 for order 1.
+    noise : float
+        Standard deviation of the noise of one frame, in ``unit``.
+    penalty : float
+        Penalty on the sum of events, in ``unit``.
+    lag : float
+        How much later than its action potentials an event comes on average (ms): half a frame at order 1, plus
+        the rise time constant, which only an indicator tells (otherwise it is left out); a whole frame at order 2.
+    """
+
+    events: np.ndarray
+    calcium: np.ndarray
+    fitted: np.ndarray
+    baseline: np.ndarray
+    unit: str
+    rate: float
+    order: int
+    decay: float
+    rise: float
+    noise: float
+    penalty: float
+    lag: float
+
+
+def deconvolve_trace(
+    dff: np.ndarray,
+    rate: float,
+    *,
+    indicator: Indicator | str | None = None,
+    order: int = 1,
+    decay: float | str | None = None,
+    rise: float | str | None = None,
+    noise: float | None = None,
+    penalty: float | None = None,
+    minimum: float | None = None,
+    baseline: str | float = "running",
+    window: float = 60_000.0,
+    percentile: float = 20.0,
+) -> Deconvolution:
+    """Non-negative deconvolution of one dF/F trace.
+
+    The trace is baseline + calcium + noise, where calcium[t] = g₁ calcium[t-1] + g₂ calcium[t-2] + events[t] and
+    events ≥ 0. By default the sum of events is the smallest that leaves residuals as large as the noise
+    (Friedrich, Zhou & Paninski 2017, PLoS Comput Biol 13:e1005423, doi:10.1371/journal.pcbi.1005423); if even
+    no penalty leaves more, there is none. A constant added to the baseline is optimised with it.
+
+    Parameters
+    ----------
+    dff : array_like, shape (n_frames,)
+        dF/F (1 = 100 %), at regular times.
+    rate : float
+        Frame rate (Hz).
+    indicator : Indicator or str, optional
+        Gives both time constants, and the saturation curve: the trace is first turned into calcium, so that events
+        are in action potentials. Without it the trace is taken as linear.
+    order : int
+        1 or 2.
+    decay, rise : float or "estimate", optional
+        Time constants (ms); by default the indicator's, and without one estimated from the trace
+        (:func:`~netlib.recordings.fluorescence.time_constants.time_constants`). ``rise`` is for order 2.
+    noise : float, optional
+        Standard deviation of the noise of one frame (dF/F); by default :func:`noise_sd`.
+    penalty : float, optional
+        A fixed penalty (dF/F, or AP with an indicator) instead of the noise constraint.
+    minimum : float, optional
+        Smallest event (same unit) instead of a penalty; order 1 only.
+    baseline : str or float
+        ``"running"`` or ``"constant"`` percentile
+        (:func:`~netlib.recordings.fluorescence.baselines.running_baseline`), or a number (dF/F), which is then kept.
+    window, percentile : float
+        Of the running baseline (ms, %).
+
+    Raises
+    ------
+    ValueError
+        If a parameter is out of range, the trace has NaN or fewer than 10 frames, or two ways of choosing the
+        penalty are given.
+    """
+    trace = check_array("dff", dff, "dF/F", ndim=1)
+    if len(trace) < 10:
+        raise ValueError(f"dff has {len(trace)} frames: it must have at least 10")
+    check_number("rate", rate, "Hz", 0, low_open=True)
+    check_integer("order", order, 1, 2)
+    if penalty is not None and minimum is not None:
+        raise ValueError(f"penalty = {penalty!r} and minimum = {minimum!r} are both given: give one")
+    if minimum is not None and order == 2:
+        raise ValueError(f"minimum = {minimum!r} is for order = 1: order = 2 takes a penalty")
+    preset = None if indicator is None else _preset(indicator)
+    base = _baseline(trace, rate, baseline, window, percentile)
+    target = trace - base if preset is None else preset.calcium(trace - base)
+    sd = noise_sd(target)
+    if noise is not None:
+        sd = check_number("noise", noise, "dF/F", 0) / (1.0 if preset is None else preset.amplitude)
+    kinetics = _kinetics(target, rate, order, preset, decay, rise)
+    gain = _gain(kinetics, preset)
+    solve = _solver(kinetics, len(target), 0.0 if minimum is None else check_number("minimum", minimum, "", 0) / gain)
+    if penalty is None and minimum is None:
+        calcium, offset, shift = _noise_constrained(target, sd, solve, free=isinstance(baseline, str))
+        penalty = (shift - offset) / kinetics.loss
+    else:
+        penalty = 0.0 if penalty is None else check_number("penalty", penalty, "", 0)
+        calcium, offset = solve(target - penalty * kinetics.loss), 0.0
+    forward = (lambda x: x) if preset is None else preset.fluorescence
+    return Deconvolution(
+        events=_events(calcium, kinetics) * gain,
+        calcium=calcium,
+        fitted=base + forward(offset + calcium),
+        baseline=base + forward(np.asarray(offset)),
+        unit="dF/F" if preset is None else "AP",
+        rate=float(rate),
+        order=order,
+        decay=kinetics.decay,
+        rise=kinetics.rise,
+        noise=sd,
+        penalty=penalty,
+        lag=kinetics.frame if order == 2 else kinetics.frame / 2 + (0.0 if preset is None else preset.rise),
+    )
+
+
+_preset = indicator
+
+
+class _Kinetics(NamedTuple):
+    """Order, frame interval and time constants (ms), and what follows from them."""
+
+    order: int
+    frame: float
+    decay: float
+    rise: float
+
+    @property
+    def coefficients(self) -> tuple[float, float]:
+        falls, rises = math.exp(-self.frame / self.decay), math.exp(-self.frame / self.rise) if self.rise else 0.0
+        return falls + rises, -falls * rises
+
+    @property
+    def loss(self) -> float:
+        """1 - g₁ - g₂; the calcium of one event sums to its inverse over the frames."""
+        return 1.0 - sum(self.coefficients)
+
+
+def _baseline(trace: np.ndarray, rate: float, baseline: str | float, window: float, percentile: float) -> np.ndarray:
+    if not isinstance(baseline, str):
+        return np.full(len(trace), check_number("baseline", baseline, "dF/F"))
+    check_choice("baseline", baseline, ["running", "constant"])
+    length = 1000.0 * len(trace) / rate
+    # Blocks of 1 s, shorter in a trace of a few seconds.
+    block = min(1000.0, length / 10)
+    return running_baseline(trace, rate, window if baseline == "running" else 3 * length, percentile, block)
+
+
+def _kinetics(
+    target: np.ndarray,
+    rate: float,
+    order: int,
+    preset: Indicator | None,
+    decay: float | str | None,
+    rise: float | str | None,
+) -> _Kinetics:
+    """Time constants: those given, else the indicator's, else estimated."""
+    if preset is not None:
+        decay, rise = preset.decay if decay is None else decay, preset.rise if rise is None else rise
+    unknown = (None, "estimate")
+    if decay in unknown or (order == 2 and rise in unknown):
+        estimated = time_constants(target, rate, order)
+        decay = estimated[0] if decay in unknown else decay
+        rise = min(estimated[1], decay / 2) if rise in unknown else rise
+    check_number("decay", decay, "ms", 0, low_open=True)
+    rise = 0.0 if order == 1 else check_number("rise", rise, "ms", 0, decay, high_open=True)
+    return _Kinetics(order, 1000.0 / rate, float(decay), rise)
+
+
+def _solver(kinetics: _Kinetics, n_frames: int, minimum: float) -> Callable[[np.ndarray], np.ndarray]:
+    from netlib.recordings.fluorescence.oasis import oasis_ar1, pivoting_ar2
+
+    g1, g2 = kinetics.coefficients
+    if kinetics.order == 1:
+        return lambda target: oasis_ar1(target, g1, minimum)
+    # Where events are carries over from one penalty to the next, which saves most of the work.
+    free = np.zeros(n_frames, bool)
+    return lambda target: pivoting_ar2(target, g1, g2, free)
+
+
+def _noise_constrained(
+    target: np.ndarray, sd: float, solve: Callable[[np.ndarray], np.ndarray], free: bool
+) -> tuple[np.ndarray, float, float]:
+    """Calcium, offset of the baseline and shift such that the residuals have the variance of the noise.
+
+    A penalty λ on the sum of events lowers the target by λ (1 - g₁ - g₂) (events so late that the recording does not
+    see their decay pay less), just as a higher baseline does: both are one number, the shift, which is their sum.
+    The residuals grow with it.
+    """
+    from scipy.optimize import brentq
+
+    def excess(shift: float) -> float:
+        residual = target - solve(target - shift)
+        return float(residual.var() if free else np.mean(residual**2)) - sd**2
+
+    shift, top = 0.0, max(float(target.max()), 0.0)
+    if excess(0.0) < 0:
+        step = max(sd, 1e-3 * top)
+        while shift < top and excess(shift) < 0:
+            shift, step = min(shift + step, top), 2 * step
+        if excess(shift) > 0:
+            shift = brentq(excess, 0.0, shift, xtol=1e-3 * sd + 1e-9 * top, rtol=1e-6)
+    calcium = solve(target - shift)
+    offset = min(float(np.mean(target - calcium)), shift) if free and shift > 0 else 0.0
+    return calcium, offset, shift
+
+
+def _gain(kinetics: _Kinetics, preset: Indicator | None) -> float:
+    """Action potentials per event of size 1: the ratio of their areas, which is what the fit matches."""
+    if preset is None:
+        return 1.0
+    return kinetics.frame / kinetics.loss / ((preset.decay - preset.rise) / preset.peak)
+
+
+def _events(calcium: np.ndarray, kinetics: _Kinetics) -> np.ndarray:
+    from netlib.recordings.fluorescence.oasis import events_of
+
+    events = events_of(calcium, *kinetics.coefficients)
+    # What the trace starts with is no event.
+    events[0] = 0.0
+    return events
+
+
+def deconvolve(recording: Recording, trace: str = "dff", name: str = "events", **options) -> Recording:
+    """Deconvolve every cell of a trace: adds the trace ``name``.
+
+    Parameters
+    ----------
+    recording : Recording
+    trace : str
+        Trace to take apart (dF/F).
+    name : str
+        Name of the new trace.
+    **options
+        As for :func:`deconvolve_trace`.
+
+    Raises
+    ------
+    ValueError
+        If the recording has no such trace, or an option is out of range.
+    """
+    check_type("recording", recording, Recording)
+    source = recording.traces[check_choice("trace", trace, recording.traces)]
+    rate = 1000.0 / source.dt
+    values = np.empty(source.values.shape, np.float32)
+    facts: dict[str, list] = {key: [] for key in ("decay", "rise", "noise", "penalty", "lag")}
+    unit = source.unit
+    for k, row in enumerate(source.values):
+        result = deconvolve_trace(row, rate, **options)
+        values[k], unit = result.events, result.unit
+        for key, found in facts.items():
+            found.append(getattr(result, key))
+    said = {"trace": trace, "options": options, "cells": facts}
+    return dataclasses.replace(
+        recording,
+        traces=recording.traces | {name: Trace(values, source.cells, source.dt, unit)},
+        provenance=recording.provenance | {"deconvolution": jsonable(said)},
+    )
