@@ -6,7 +6,6 @@ STAMPS := $(VENV)/stamps
 BUILD := build
 NOTEBOOKS := $(sort $(wildcard FINAL_notebooks/FINAL_*.ipynb))
 ALL_NOTEBOOKS := $(NOTEBOOKS) $(sort $(wildcard dev/*.ipynb))
-BENCHMARKS := $(sort $(wildcard benchmarks/bench_*.py))
 SOURCES := $(wildcard netlib tests benchmarks dev FINAL_notebooks)
 
 # The first of these that NEST has a wheel for; or say which: make demo PYTHON=/usr/bin/python3.12
@@ -45,9 +44,8 @@ notebooks: $(STAMPS)/all ## execute every FINAL notebook into build/notebooks
 figs: notebooks ## rebuild figs/ from the executed notebooks
 	$(BIN)/python dev/extract_figures.py figs $(patsubst FINAL_notebooks/%,$(BUILD)/notebooks/%,$(NOTEBOOKS))
 
-bench: $(STAMPS)/all ## run the benchmarks and print their ratios
-	@test -n "$(BENCHMARKS)" || { echo "make bench: no benchmarks/bench_*.py to run" >&2; exit 1; }
-	@for b in $(BENCHMARKS); do echo "== $$b"; $(BIN)/python $$b || exit 1; done
+bench: $(STAMPS)/all ## run the benchmarks, write what they measured into docs/performance.md
+	$(BIN)/python benchmarks/report.py
 
 lint: $(STAMPS)/all ## ruff, and no output stored in a notebook
 	$(BIN)/ruff check $(SOURCES)

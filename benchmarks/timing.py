@@ -6,14 +6,19 @@ import os
 
 os.environ.update(PYNEST_QUIET="1", OPENBLAS_NUM_THREADS="1", OMP_WAIT_POLICY="passive")
 
+import sys
 import time
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
-__all__ = ["Clock", "flashed", "measure", "ratio", "show"]
+__all__ = ["Clock", "flashed", "keep", "measure", "ratio", "show"]
+
+#: Where the tables of a run are kept, for the report; nowhere by default.
+RESULTS = os.environ.get("NETLIB_BENCHMARKS")
 
 
 class Clock:
@@ -54,6 +59,8 @@ def measure(functions: dict[str, Callable[[Clock], Any]], repeats: int, warm_up:
 
 def show(times: dict[str, np.ndarray]) -> None:
     """Print the median and the least time of each function."""
+    rows = [{"what": name, "wall": w, "cpu": c} for name, rounds in times.items() for w, c in rounds]
+    keep("times", pd.DataFrame(rows).assign(bench=Path(sys.argv[0]).stem))
     width = max(map(len, times))
     print(f"{'':{width}}  {'wall (s)':>18}  {'processor (s)':>18}")
     print(f"{'':{width}}  {'median':>9}{'least':>9}  {'median':>9}{'least':>9}")
@@ -62,7 +69,9 @@ def show(times: dict[str, np.ndarray]) -> None:
         print(f"{name:{width}}  {wall:9.3f}{wall_least:9.3f}  {cpu:9.3f}{cpu_least:9.3f}")
 
 
-def ratio(times: dict[str, np.ndarray], slow: str, fast: str, *, least: float = 0.0, most: float = np.inf) -> None:
+def ratio(
+    times: dict[str, np.ndarray], slow: str, fast: str, *, least: float = 0.0, most: float = np.inf, what: str = ""
+) -> None:
     """Print the median over rounds of the time of ``slow`` over that of ``fast``, and whether it is within its bar.
 
     The bar is held against processor time: all of this runs in one thread, so that on an idle machine the two
@@ -71,7 +80,26 @@ def ratio(times: dict[str, np.ndarray], slow: str, fast: str, *, least: float = 
     wall, cpu = np.median(times[slow] / times[fast], axis=0)
     bar = f"at least {least:g}" if least else f"at most {most:g}"
     verdict = "met" if least <= cpu <= most else "MISSED"
+    each = times[slow][:, 1] / times[fast][:, 1]
+    row = {
+        "slow": slow,
+        "fast": fast,
+        "ratio": cpu,
+        "low": each.min(),
+        "high": each.max(),
+        "bar": bar,
+        "verdict": verdict,
+    }
+    seconds = {f"{name} (s)": np.median(times[key][:, 1]) for name, key in (("slow", slow), ("fast", fast))}
+    keep("ratios", pd.DataFrame([{"what": what or Path(sys.argv[0]).stem} | row | seconds]))
     print(f"{slow} / {fast}: {cpu:.2f} in processor time, {wall:.2f} in wall time; bar: {bar}, {verdict}")
+
+
+def keep(name: str, table: pd.DataFrame) -> None:
+    """Add rows to the table of this name, where ``make bench`` asked for it."""
+    if RESULTS:
+        path = Path(RESULTS) / f"{name}.csv"
+        table.to_csv(path, mode="a", header=not path.exists(), index=False)
 
 
 def flashed(duration: float, orientation: float = 45.0) -> Any:

@@ -6,6 +6,7 @@ Only parameter values are netlib's: cells, synapses, devices and their units are
 from __future__ import annotations
 
 import os
+from contextlib import nullcontext
 
 os.environ.setdefault("PYNEST_QUIET", "1")
 
@@ -32,25 +33,42 @@ def simulate(
     drive: SpikeDrive,
     v_init: dict[str, np.ndarray],
     weights: dict[str, np.ndarray] | None = None,
+    synapses: dict[str, tuple[np.ndarray, ...]] | None = None,
+    clocks: tuple = (),
 ) -> Spikes:
-    """Simulate a dense ring whose input cells are connected one to one.
+    """Simulate a ring whose input cells are connected one to one.
 
     Parameters
     ----------
     parameters : RingParameters
-        Cells of one of ``MODELS``; constant delays; input projections one to one, the others between all pairs.
+        Cells of one of ``MODELS``; constant delays; input projections one to one, the others between all pairs, or
+        given by ``synapses``.
     drive : SpikeDrive
         Spikes on the time grid, none before the second step after the shortest delay.
     v_init : dict of ndarray
         Initial potentials (mV) of "E" and "I".
     weights : dict of ndarray (n_pre, n_post), optional
         Weights (uS or nA, positive) of the recurrent projections by name; by default von Mises.
+    synapses : dict of (pre, post, weight, delay), optional
+        Synapses of sparse recurrent projections by name: indices, uS or nA, ms.
+    clocks : (Clock, Clock), optional
+        Started around the construction and around the simulation.
 
     Returns
     -------
     dict
         For "E" and "I": index and time (ms) of the spikes, in order of time, then of index.
     """
+    with clocks[0] if clocks else nullcontext():
+        nodes, recorders, shortest = build(parameters, drive, v_init, weights, synapses)
+    with clocks[1] if clocks else nullcontext():
+        # NEST hands spikes over at the end of a slice, as long as the shortest delay: one more, for the last of them.
+        nest.Simulate(drive.duration + shortest)
+    return {name: spikes(recorder, nodes[name], drive.duration) for name, recorder in recorders.items()}
+
+
+def build(parameters: RingParameters, drive: SpikeDrive, v_init: dict, weights: dict | None, synapses: dict | None):
+    """Nodes and recorders by name, and the shortest delay (ms): see :func:`simulate`."""
     sizes = {"input": parameters.n_input, "E": parameters.n_excitatory, "I": parameters.n_inhibitory}
     cells = {"E": parameters.excitatory, "I": parameters.inhibitory}
     projections = parameters.projections()
@@ -70,7 +88,13 @@ def simulate(
 
     for name, connection in projections.items():
         source, target = name.split("_to_")
-        sign = -1.0 if source == "I" else 1.0
+        scale = -1000.0 if source == "I" else 1000.0  # nS or pA
+        if synapses and name in synapses:
+            pre, post, weight, delay = synapses[name]
+            ids = (np.asarray(nodes[cell].tolist())[index] for cell, index in ((source, pre), (target, post)))
+            full = np.broadcast_to(scale * weight, len(pre)), np.broadcast_to(delay, len(pre)).astype(float)
+            nest.Connect(*ids, "one_to_one", {"weight": full[0], "delay": full[1]})
+            continue
         if source == "input":
             rule, weight = "one_to_one", connection.weight
         else:
@@ -79,12 +103,8 @@ def simulate(
             if matrix is None:
                 matrix = von_mises_weights(sizes[source], sizes[target], connection.kernel.B_theta, connection.weight)
             weight = matrix.T  # NEST wants (n_post, n_pre)
-        synapse = {"weight": sign * 1000.0 * weight, "delay": connection.delay.mean}  # nS or pA
-        nest.Connect(nodes[source], nodes[target], rule, synapse)
-
-    # NEST hands spikes over at the end of a slice, as long as the shortest delay: one more, for the last of them.
-    nest.Simulate(drive.duration + min(delays))
-    return {name: spikes(recorder, nodes[name], drive.duration) for name, recorder in recorders.items()}
+        nest.Connect(nodes[source], nodes[target], rule, {"weight": scale * weight, "delay": connection.delay.mean})
+    return nodes, recorders, min(delays)
 
 
 def native(cell: Cell) -> dict[str, float]:
