@@ -27,7 +27,7 @@ ROOT = Path(__file__).resolve().parents[1]
 ROOMS = (
     *("units", "orientation", "seeds", "provenance"),
     *("stimuli", "lgn", "networks", "recordings", "analysis", "experiments", "figures"),
-    *("openscope", "imaging", "report", "teaching", "explore", "doctor", "demo", "cli"),
+    *("openscope", "report", "imaging", "teaching", "explore", "doctor", "demo", "cli"),
 )
 BASE = ROOMS[:4]
 MAY_IMPORT = {room: set(ROOMS[:place]) for place, room in enumerate(ROOMS)}
