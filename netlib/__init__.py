@@ -16,6 +16,7 @@ __version__ = "0.1.0"
 _ROOMS = (
     *("orientation", "stimuli", "lgn", "networks", "recordings"),
     *("analysis", "experiments", "figures", "theory", "striatum", "sweep"),
+    *("openscope", "imaging", "explore"),
 )
 
 __all__ = ["__version__", *_ROOMS]

@@ -1,0 +1,23 @@
+"""The command ``netlib explore``."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+__all__ = ["explore"]
+
+
+def explore(
+    port: Annotated[int, typer.Option(help="Port of the page on this computer; 0 takes a free one.")] = 5010,
+    browser: Annotated[bool, typer.Option("--browser/--no-browser", help="Open the page in the browser.")] = True,
+) -> None:
+    """Open a page with sliders for stimulus, network and plasticity, and what the network does with them."""
+    try:
+        from netlib.explore.server import serve
+
+        serve(port, browser=browser, ready=lambda address: typer.echo(f"The explorer is at {address} (Ctrl-C ends it)"))
+    except (ValueError, ImportError, OSError) as error:
+        typer.secho(f"netlib: {error}", fg="red", err=True)
+        raise typer.Exit(2) from None

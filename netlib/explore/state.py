@@ -1,0 +1,216 @@
+"""Everything that the explorer's page sets, in one frozen object, and the stimulus and network that it stands for."""
+
+from __future__ import annotations
+
+import dataclasses
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from netlib.experiments.full_chain import NATURAL_GAIN
+from netlib.networks import SHAPES, Delay, RingParameters, VogelsSprekeler, preset, set_values, with_ratio
+from netlib.networks.kernels import DistanceDecay, VonMises
+from netlib.stimuli import Grating, MotionCloud, NaturalMovie
+from netlib.stimuli.base import LARGEST_SEED, Stimulus
+from netlib.units import check_choice, check_integer, check_number, check_orientation, on_grid
+
+__all__ = ["LIMITS", "NETWORKS", "PLASTICITY", "STIMULI", "ExplorerState", "Limit"]
+
+STIMULI = ("MotionCloud", "Grating", "NaturalMovie")
+#: Presets that answer within seconds.
+NETWORKS = ("v1", "v1_two_rings", "internship2019", "internship2019_final", "bump")
+#: What may change weights while the network runs.
+PLASTICITY = ("off", "STDP, E to E", "inhibitory, I to E")
+RECURRENT = ("E_to_E", "E_to_I", "I_to_E", "I_to_I")
+#: Peak rate of the front end of ``v1`` over the peak of its own tuned input: MotionClouds are weaker than gratings.
+_FRONT_END = 60.0 / 28.0
+#: Narrowest channels of a front end (deg) that its 16 orientations hold without gaps.
+_NARROWEST = 10.0
+
+
+class Limit(NamedTuple):
+    """Range of a number: what is legal, and the step and the label of its slider."""
+
+    low: float
+    high: float
+    step: float
+    unit: str
+    label: str
+
+
+#: Range of each number of the state.
+LIMITS = {
+    "orientation": Limit(0.0, 180.0, 1.0, "deg", "orientation (deg)"),
+    "B_theta": Limit(0.0, 60.0, 1.0, "deg", "bandwidth B_theta (deg)"),
+    "contrast": Limit(0.0, 1.0, 0.05, "", "contrast"),
+    "input": Limit(0.0, 5.0, 0.05, "times the preset's weight", "input weight ×"),
+    "E_to_E": Limit(0.0, 20.0, 0.1, "times the preset's weight", "E to E weight ×"),
+    "E_to_I": Limit(0.0, 20.0, 0.1, "times the preset's weight", "E to I weight ×"),
+    "I_to_E": Limit(0.0, 20.0, 0.1, "times the preset's weight", "I to E weight ×"),
+    "I_to_I": Limit(0.0, 20.0, 0.1, "times the preset's weight", "I to I weight ×"),
+    "width_E": Limit(0.1, 10.0, 0.1, "times the preset's width", "width of excitation ×"),
+    "width_I": Limit(0.1, 10.0, 0.1, "times the preset's width", "width of inhibition ×"),
+    "ratio": Limit(1.0, 16.0, 0.5, "E cells per I cell", "E cells per I cell"),
+    "delay": Limit(0.2, 20.0, 0.2, "ms", "recurrent delay (ms)"),
+}
+
+
+@dataclass(frozen=True)
+class ExplorerState:
+    """What the explorer shows to which network.
+
+    Attributes
+    ----------
+    stimulus : {"MotionCloud", "Grating", "NaturalMovie"}
+        Kind of stimulus.
+    orientation, B_theta : float
+        Orientation of the first presentation and bandwidth (deg); only a MotionCloud has a bandwidth, and a
+        NaturalMovie neither.
+    contrast : float
+        In [0, 1].
+    network : str
+        A preset, one of ``NETWORKS``.
+    input, E_to_E, E_to_I, I_to_E, I_to_I : float
+        Factors on the weights of the input, and of the recurrent connections (in both rings where there are two).
+    width_E, width_I : float
+        Factors on the widths over the ring of recurrent excitation and inhibition; flat connections stay flat.
+    ratio : float, optional
+        Excitatory cells per inhibitory cell, at equal inhibition (:func:`netlib.networks.with_ratio`); None is the
+        preset's own.
+    delay : float, optional
+        Delay of all recurrent connections (ms); None is the preset's own.
+    plasticity : {"off", "STDP, E to E", "inhibitory, I to E"}
+        Rule by which weights change during the run, up to twice the start (STDP) or four times (inhibitory).
+    seed : int
+        Master seed.
+
+    Raises
+    ------
+    ValueError, TypeError
+        If a value is out of range, or the network cannot have it.
+
+    Examples
+    --------
+    >>> ExplorerState(E_to_E=2.0).parameters().E_to_E.weight
+    0.00094
+    >>> ExplorerState(contrast=2.0)
+    Traceback (most recent call last):
+    ...
+    ValueError: contrast = 2.0 is out of range: it must be in [0, 1]
+    """
+
+    stimulus: str = "MotionCloud"
+    orientation: float = 90.0
+    B_theta: float = 15.0
+    contrast: float = 1.0
+    network: str = "v1"
+    input: float = 1.0
+    E_to_E: float = 1.0
+    E_to_I: float = 1.0
+    I_to_E: float = 1.0
+    I_to_I: float = 1.0
+    width_E: float = 1.0
+    width_I: float = 1.0
+    ratio: float | None = None
+    delay: float | None = None
+    plasticity: str = "off"
+    seed: int = 1
+
+    def __post_init__(self) -> None:
+        check_choice("stimulus", self.stimulus, STIMULI)
+        check_choice("network", self.network, NETWORKS)
+        check_choice("plasticity", self.plasticity, PLASTICITY)
+        object.__setattr__(self, "seed", check_integer("seed", self.seed, 0, LARGEST_SEED))
+        for name, limit in LIMITS.items():
+            value = getattr(self, name)
+            if value is None and name in ("ratio", "delay"):
+                continue
+            value = check_number(name, value, limit.unit, limit.low, limit.high)
+            if name == "orientation":
+                value = check_orientation(name, value)
+            object.__setattr__(self, name, value)
+        if self.delay is not None:
+            object.__setattr__(self, "delay", round(on_grid("delay", self.delay, preset(self.network).timestep), 6))
+        self.parameters()  # what the network refuses is refused here
+
+    def shown(self) -> Stimulus:
+        """The stimulus."""
+        if self.stimulus == "Grating":
+            return Grating(theta=self.orientation, contrast=self.contrast, temporal_frequency=8.0)
+        if self.stimulus == "NaturalMovie":
+            return NaturalMovie(saccade_rate=4.0, contrast=self.contrast, seed=self.seed)
+        return MotionCloud(theta=self.orientation, B_theta=self.B_theta, contrast=self.contrast, seed=self.seed)
+
+    def changes(self) -> dict[str, Any]:
+        """What differs from the preset, by dotted name: what :func:`netlib.networks.set_values` takes."""
+        base = preset(self.network)
+        found = _front_end(base, self.stimulus)
+        for name, connection in base.projections().items():
+            pre, post = name.split("_to_")
+            if pre == "input":
+                found |= _scaled(name, connection.weight, self.input)
+            elif pre.endswith("2") == post.endswith("2"):  # within one ring
+                kind = name.replace("2", "")
+                found |= _scaled(name, connection.weight, getattr(self, kind))
+                found |= _widened(name, connection.kernel, self.width_E if pre.startswith("E") else self.width_I)
+                if self.delay is not None:
+                    found[f"{name}.delay"] = Delay(self.delay)
+                found |= self._rule(name, connection)
+        return found
+
+    def parameters(self) -> RingParameters:
+        """The network."""
+        changed = set_values(preset(self.network), self.changes())
+        return changed if self.ratio is None else with_ratio(changed, self.ratio)
+
+    def _rule(self, name: str, connection: Any) -> dict[str, Any]:
+        """The rule of plasticity of a connection, if it has one now."""
+        stdp, inhibitory = self.plasticity == PLASTICITY[1], self.plasticity == PLASTICITY[2]
+        kind = name.replace("2", "")
+        if not (stdp and kind == "E_to_E") and not (inhibitory and kind == "I_to_E"):
+            return {}
+        if connection.kernel.weight_is_total:
+            raise ValueError(
+                f"plasticity = {self.plasticity!r} needs synapses of equal weight: network = {self.network!r} has "
+                f"dense von Mises weights in {name}; take 'v1', 'v1_two_rings' or 'internship2019_final'"
+            )
+        weight = connection.weight * getattr(self, kind)
+        if weight == 0:
+            raise ValueError(f"plasticity = {self.plasticity!r} needs weights to change: {kind} = 0 has none")
+        if stdp:
+            rule = dataclasses.replace(SHAPES["causal"], w_max=2 * weight)
+        else:
+            rule = VogelsSprekeler(eta=0.02 * weight, rho0=5.0, w_max=4 * weight)
+        return {f"{name}.plasticity": rule}
+
+
+def _scaled(name: str, weight: float, factor: float) -> dict[str, float]:
+    return {} if factor == 1 else {f"{name}.weight": float(f"{weight * factor:.6g}")}
+
+
+def _widened(name: str, kernel: Any, factor: float) -> dict[str, float]:
+    """The bandwidth times a factor; a flat kernel has none."""
+    if factor == 1:
+        return {}
+    if isinstance(kernel, VonMises) and np.isfinite(kernel.B_theta):
+        return {f"{name}.kernel.B_theta": float(f"{kernel.B_theta * factor:.6g}")}
+    if isinstance(kernel, DistanceDecay):
+        return {f"{name}.kernel.decay": float(f"{kernel.decay / factor:.6g}")}
+    return {}
+
+
+def _front_end(base: RingParameters, stimulus: str) -> dict[str, float]:
+    """Rates of the LGN: those of the preset, or for a preset without a front end of its own those of its input."""
+    peak, tuning = base.lgn.peak_rate, base.input_tuning
+    found = {}
+    if not base.name.startswith("v1"):
+        peak = _FRONT_END * tuning.peak * (1 - tuning.pedestal)
+        found = {
+            "lgn.B_theta": max(tuning.B_theta, _NARROWEST),
+            "lgn.spontaneous": float(f"{tuning.peak * tuning.pedestal:.4g}"),
+            "lgn.peak_rate": float(f"{peak:.4g}"),
+        }
+    if stimulus == "NaturalMovie":
+        found["lgn.peak_rate"] = float(f"{min(NATURAL_GAIN * peak, 1000.0):.4g}")
+    return found
