@@ -9,6 +9,9 @@ from typing import Annotated
 
 import typer
 
+from netlib.doctor import doctor
+from netlib.explore.command import explore
+from netlib.imaging.command import make_app as make_imaging
 from netlib.openscope.command import make_app as make_openscope
 from netlib.striatum.command import make_app as make_striatum
 from netlib.units import check_choice, check_integer
@@ -191,6 +194,9 @@ def _draw_striatum(results, stem):
 
 app.add_typer(make_striatum(_draw_striatum), name="striatum")
 app.add_typer(make_openscope(), name="openscope")
+app.add_typer(make_imaging(), name="imaging")
+app.command()(explore)
+app.command()(doctor)
 
 
 def _settings(settings: list[str] | None, option: str = "--set") -> dict[str, str]:

@@ -39,11 +39,11 @@ def compare(observed: np.ndarray, null: np.ndarray, reference: Reference) -> dic
     dict of ndarray, shape (...)
         :data:`FIELDS`; every p is two-sided, twice that of the smaller tail:
 
-        ``p_lags``  (1 + #) / (1 + N), # of the N values being as extreme (Phipson & Smyth 2010);
-        ``p``       (1 + #/τ) / (1 + N/τ), neighbouring lags being one value τ times over: never below 2 / (1 + N/τ);
-        ``p_tail``  from a Pearson III curve with the mean, variance and skewness of the null (Winkler et al. 2016,
-                    NeuroImage 141:502), taken to Student's t with N/τ - 1 degrees of freedom, as the moments are of
-                    N/τ independent values only; at least 2 / (1 + N).
+        - ``p_lags``: (1 + #) / (1 + N), # of the N values being as extreme (Phipson & Smyth 2010);
+        - ``p``: (1 + #/τ) / (1 + N/τ), neighbouring lags being one value τ times over: never below 2 / (1 + N/τ);
+        - ``p_tail``: from a Pearson III curve with the mean, variance and skewness of the null (Winkler et al. 2016,
+          NeuroImage 141:502), taken to Student's t with N/τ - 1 degrees of freedom, as the moments are of N/τ
+          independent values only; at least 2 / (1 + N).
     """
     from scipy.stats import norm, pearson3, t
 

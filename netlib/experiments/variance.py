@@ -96,7 +96,7 @@ def variance(
         "f_max" of fits that did not fail, their number over all in "fitted", shares of all in "share" (class in
         ``cells``); "f0_plain" and "f0_real_part": f0 of unweighted fits to ``1 - |R|`` and to the published ``1 - |Re
         R|``; "score_sd": spread between cells of the squared resultant at the three largest bandwidths, noise taken
-        out, "score_mean" its mean, "reliability" its correlation between trials, "r_..." its correlation with the
+        out, "score_mean" its mean, "reliability" its correlation between trials, ``r_...`` its correlation with the
         connections of the cell; "accuracy" of decoding orientation, "joint" of orientation and bandwidth together,
         "shuffled" the control of the first, "rise_time" (ms). ``cells``: "all", or the third that is "resilient",
         "vulnerable" or drawn ("third"), "matched" (all, as few spikes as the least active network), "over time".

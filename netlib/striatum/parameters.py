@@ -109,7 +109,7 @@ class Parameters:
         Time constant of ``exponential_trace`` (trials).
     R, tau_m, E_L, V_th, V_reset : float
         Leaky integrate-and-fire neuron: jump by a spike of weight 1 (mV), membrane time constant (ms), resting,
-        threshold and reset potential (mV); values of Yim, Aertsen & Kumar (2011), J. Neurosci. 31.
+        threshold and reset potential (mV); values of Yim, Aertsen & Kumar (2011), PLoS Comput Biol 7:e1002254.
     legacy : bool
         Do as the published program does where we differ on purpose; see ``LEGACY``.
 

@@ -36,7 +36,7 @@ from netlib.recordings.operant.csv_layout import TABLES
 from netlib.recordings.operant.session_names import number_in
 from netlib.units import check_choice, check_integer
 
-__all__ = ["COLUMNS", "FILES", "Manifest", "load_manifest"]
+__all__ = ["COLUMNS", "FILES", "Manifest", "load_manifest", "read_rows"]
 
 #: Files of a session.
 FILES = ("dat", *TABLES, "caiman", "nwb")
@@ -266,19 +266,33 @@ def load_manifest(path: str | os.PathLike, *, check_files: bool = True) -> Manif
         If it cannot be read, labels are wrong, or files are missing: all of them in one message.
     """
     path = Path(path)
-    check_choice("suffix of path", path.suffix.lower(), (".toml", ".csv"))
-    if not path.is_file():
-        raise FileNotFoundError(f"path = {str(path)!r} does not exist, or is not a file: it must be a manifest")
     try:
-        text = path.read_text(encoding="utf-8-sig")
-        table = _from_toml(tomllib.loads(text)) if path.suffix.lower() == ".toml" else _from_csv(path)
-        manifest = Manifest(path.parent, table)
+        manifest = Manifest(path.parent, read_rows(path))
     except (ValueError, KeyError, TypeError) as error:  # errors of TOML, CSV and Unicode are ValueErrors
         raise ValueError(f"path = {str(path)!r} is no sound manifest: {error}") from error
     missing = manifest.missing() if check_files else []
     if missing:
         raise ValueError(_message(f"path = {str(path)!r}", [f"missing file: {line}" for line in missing]))
     return manifest
+
+
+def read_rows(path: str | os.PathLike) -> pd.DataFrame:
+    """Rows of a manifest as they are written, whatever they say; :class:`Manifest` judges them.
+
+    Raises
+    ------
+    FileNotFoundError
+        If there is no manifest.
+    ValueError
+        If it is neither TOML with mice and sessions nor CSV.
+    """
+    path = Path(path)
+    check_choice("suffix of path", path.suffix.lower(), (".toml", ".csv"))
+    if not path.is_file():
+        raise FileNotFoundError(f"path = {str(path)!r} does not exist, or is not a file: it must be a manifest")
+    if path.suffix.lower() == ".csv":
+        return _from_csv(path)
+    return _from_toml(tomllib.loads(path.read_text(encoding="utf-8-sig")))
 
 
 def _from_csv(path: Path) -> pd.DataFrame:

@@ -1,0 +1,156 @@
+"""Steps of the pipeline: which there are, what each is made from, and how it is made."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import pandas as pd
+
+from netlib.analysis.behaviour_metrics import compare_pathways, sessions_to_criterion
+from netlib.imaging.claims import engagement, judge_claims, subpopulations
+from netlib.imaging.cluster_step import assign_candidates, cluster_neurons
+from netlib.imaging.decoding_step import codes_of, decode_session, leak_session
+from netlib.imaging.pipeline_parameters import PipelineParameters
+from netlib.imaging.registration_step import register_mouse
+from netlib.imaging.results import POOLED, Results, step_name
+from netlib.imaging.session_step import analyse_session
+from netlib.imaging.sources_step import compare_sources, size_curve
+from netlib.imaging.statistics_step import OfMouse, decoding_statistics, modulation_statistics, rate_statistics
+from netlib.imaging.steps import Kept, Result, StepStore, code_version, hash_of
+from netlib.imaging.time_step import correlate_time
+from netlib.recordings.operant.manifest import Manifest
+from netlib.recordings.operant.registration_table import read_registration
+from netlib.recordings.operant.session_loading import load_session
+
+__all__ = ["Step", "perform", "plan_steps"]
+
+
+@dataclass(frozen=True)
+class Step:
+    """One result to be made.
+
+    Attributes
+    ----------
+    name, key : str
+        Name of its file, and what it must have been made from to count.
+    function : callable
+        ``function(results, *of)`` makes it.
+    of : tuple
+        Mouse, session or pathway.
+    """
+
+    name: str
+    key: str
+    function: Callable[..., Result]
+    of: tuple[Any, ...] = ()
+
+
+def plan_steps(
+    manifest: Manifest, hashes: Mapping[tuple[str, int], str], parameters: PipelineParameters
+) -> list[list[Step]]:
+    """All steps, in rounds: those of a round need only the rounds before.
+
+    Parameters
+    ----------
+    manifest : Manifest
+    hashes : mapping
+        Of :func:`netlib.imaging.inspection.hash_files`.
+    parameters : PipelineParameters
+    """
+    code, keys = code_version(), dict[str, str]()
+
+    def step(function: Callable[..., Result], kind: str, of: tuple, needs: list[Any]) -> Step:
+        name = step_name(kind, *of)
+        group = "clusters" if kind == "clusters" else kind
+        keys[name] = hash_of([name, code, parameters.of(group), needs])
+        return Step(name, keys[name], function, of)
+
+    mice = {mouse: manifest.sessions(mouse) for mouse in manifest.mice}
+    everything = [(mouse, k) for mouse, own in mice.items() for k in own]
+    sessions = [step(_session, "session", of, [hashes[of]]) for of in everything]
+    own = {mouse: [keys[step_name("session", mouse, k)] for k in mice[mouse]] for mouse in mice}
+    registrations = [step(_registration, "registration", (m,), [hashes[m, 0], own[m]]) for m in mice]
+    all_before = dict(keys)
+    pathways = dict.fromkeys(manifest.table["pathway"])
+    groups = [step(_clusters, "clusters", (of,), [all_before]) for of in (*pathways, POOLED)]
+    clustered = dict(keys)
+    later = [step(_decoding, "decoding", of, [clustered]) for of in everything]
+    of_mice = [
+        step(function, kind, (m,), [own[m], keys[step_name("registration", m)]])
+        for function, kind in ((_time, "time"), (_sources, "sources"))
+        for m in mice
+    ]
+    last = step(_statistics, "statistics", (), [dict(keys)])
+    return [sessions, registrations, groups, [*of_mice, *later], [last]]
+
+
+def perform(manifest: Manifest, parameters: PipelineParameters, kept: Kept, step: Step) -> bool:
+    """Make a step unless it is there, and keep it; tell whether it was made."""
+    results = Results(manifest, parameters, kept)
+    return StepStore(kept.folder).make(step.name, step.key, lambda: step.function(results, *step.of))
+
+
+def _session(results: Results, mouse: str, session: int) -> Result:
+    return analyse_session(load_session(results.manifest, mouse, session), results.parameters)
+
+
+def _registration(results: Results, mouse: str) -> Result:
+    sessions = [
+        results.session(mouse, k, "vectors", "fp_cell", "fp_pixel", "fp_value", "field")
+        for k in results.manifest.sessions(mouse)
+    ]
+    path = results.manifest.registration_file(mouse)
+    given = None if path is None else read_registration(path, len(sessions), [len(s["vectors"]) for s in sessions])
+    return register_mouse(sessions, given)
+
+
+def _clusters(results: Results, of: str) -> Result:
+    mice = [results.vectors(mouse) for mouse in results.mice(None if of == POOLED else of)]
+    found = cluster_neurons(mice, results.parameters, compare=of != POOLED)
+    return found if of == POOLED else found | assign_candidates(mice, found)
+
+
+def _decoding(results: Results, mouse: str, session: int) -> Result:
+    numbers = results.manifest.sessions(mouse)
+    directions = [results.session(mouse, k, "leading")["leading"] for k in numbers]
+    table = results.registration(mouse)["table"]
+    codes = codes_of(directions, table, numbers.index(session))
+    features = results.session(mouse, session, "features", "bin", "bin_labels")
+    return decode_session(features, results.cell_clusters(mouse, session), codes, results.parameters)
+
+
+def _time(results: Results, mouse: str) -> Result:
+    numbers = results.manifest.sessions(mouse)
+    wanted = ("instants", "instant_labels", "instant_step")
+    sessions = [results.session(mouse, k, *wanted) for k in numbers]
+    return correlate_time(sessions, results.registration(mouse)["table"], results.parameters)
+
+
+def _sources(results: Results, mouse: str) -> Result:
+    numbers = results.manifest.sessions(mouse)
+    first, last = results.session(mouse, numbers[0]), results.session(mouse, numbers[-1])
+    session = load_session(results.manifest, mouse, numbers[0], footprints=False)
+    found = compare_sources(session, float(first["guard"]), results.parameters)
+    curve = size_curve(last, results.parameters)
+    return found | {"leakage": leak_session(first, results.parameters), "curve": curve}
+
+
+def _statistics(results: Results) -> Result:
+    p = results.parameters
+    mice = [results.for_statistics(mouse) for mouse in results.mice()]
+    metrics = pd.concat([s["metrics"] for m in mice for s in m.sessions.values()], ignore_index=True)
+    decoded = {(pathway, mouse, k): results.decoded(mouse, k) for pathway, mouse, k in results.everything()}
+    found = {"metrics": metrics, "criterion": sessions_to_criterion(metrics)}
+    found["behaviour"] = pd.concat([compare_pathways(metrics, name) for name in ("cycles", "presses", "rewards")])
+    found |= modulation_statistics(mice, p) | rate_statistics(mice, p) | decoding_statistics(decoded, mice)
+    table = pd.DataFrame([_engagement(m) for m in mice])
+    pooled = results.clusters(POOLED)
+    together = subpopulations(pooled["labels"], pooled["mouse"], pooled["pathway"])
+    return found | {"engagement": table, "pooled": together, "claims": judge_claims(table, together, p.margin, p.alpha)}
+
+
+def _engagement(one: OfMouse) -> dict[str, Any]:
+    vectors, leading = ([session[name] for session in one.sessions.values()] for name in ("vectors", "leading"))
+    return {"mouse": one.mouse, "pathway": one.pathway, **engagement(vectors, leading)}
