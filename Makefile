@@ -6,7 +6,7 @@ STAMPS := $(VENV)/stamps
 BUILD := build
 NOTEBOOKS := $(sort $(wildcard FINAL_notebooks/FINAL_*.ipynb))
 ALL_NOTEBOOKS := $(NOTEBOOKS) $(sort $(wildcard dev/*.ipynb))
-SOURCES := $(wildcard netlib tests benchmarks dev FINAL_notebooks)
+SOURCES := $(wildcard netlib tests benchmarks dev docs FINAL_notebooks)
 
 # The first of these that NEST has a wheel for; or say which: make demo PYTHON=/usr/bin/python3.12
 FITS := import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))
@@ -20,7 +20,7 @@ PIP_INSTALL = $(BIN)/python -m pip install -qq --disable-pip-version-check -c co
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo test test-slow notebooks figs bench lint format install loggabor clean distclean
+.PHONY: help demo test test-slow notebooks explore docs figs bench lint format install loggabor clean distclean
 
 help: ## print this list
 	@echo "make ..."
@@ -40,6 +40,13 @@ notebooks: $(STAMPS)/all ## execute every FINAL notebook into build/notebooks
 	@mkdir -p $(BUILD)/notebooks
 	$(BIN)/jupyter nbconvert --to notebook --execute --ExecutePreprocessor.timeout=600 \
 		--output-dir $(BUILD)/notebooks $(NOTEBOOKS)
+
+explore: $(STAMPS)/all ## open the explorer: a page with sliders
+	$(BIN)/netlib explore
+
+docs: $(STAMPS)/all ## build the documentation site into build/docs; a warning is an error
+	$(BIN)/python -m sphinx -W --keep-going -q -b html docs $(BUILD)/docs
+	@echo "Open $(abspath $(BUILD))/docs/index.html"
 
 figs: notebooks ## rebuild figs/ from the executed notebooks
 	$(BIN)/python dev/extract_figures.py figs $(patsubst FINAL_notebooks/%,$(BUILD)/notebooks/%,$(NOTEBOOKS))

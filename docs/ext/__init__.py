@@ -1,0 +1,1 @@
+"""What the documentation site needs beyond Sphinx: pages made from the code, mathematics without scripts."""
