@@ -49,6 +49,7 @@ docs: $(STAMPS)/all ## build the documentation site into build/docs; a warning i
 	@echo "Open $(abspath $(BUILD))/docs/index.html"
 
 figs: notebooks ## rebuild figs/ from the executed notebooks
+	$(BIN)/python dev/make_figures.py figs
 	$(BIN)/python dev/extract_figures.py figs $(patsubst FINAL_notebooks/%,$(BUILD)/notebooks/%,$(NOTEBOOKS))
 
 bench: $(STAMPS)/all ## run the benchmarks, write what they measured into docs/performance.md
