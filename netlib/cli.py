@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import importlib
 import inspect
+import json
 import os
 from pathlib import Path
 from typing import Annotated
@@ -29,8 +31,26 @@ Seed = Annotated[int, typer.Option(help="Master seed.")]
 Settings = Annotated[
     list[str] | None, typer.Option("--set", help="A parameter by its dotted name, such as E_to_E.weight=0.001.")
 ]
-Preset = Annotated[str, typer.Option(help="Name of a network, such as v1 or v1_two_rings.")]
+
+
+def _known(room: str, table: str):
+    """Completion of a value by the names in a table of a room, loaded when the shell asks."""
+
+    def complete(incomplete: str) -> list[str]:
+        names = getattr(importlib.import_module(f"netlib.{room}"), table)
+        return [name for name in sorted(names) if name.startswith(incomplete)]
+
+    return complete
+
+
+Preset = Annotated[
+    str,
+    typer.Option(
+        help="Name of a network, such as v1 or v1_two_rings.", autocompletion=_known("networks.presets", "PRESETS")
+    ),
+]
 Quiet = Annotated[bool, typer.Option("--quiet", help="No progress bars.")]
+Json = Annotated[bool, typer.Option("--json", help="Say what was made as JSON, for programs.")]
 
 
 @app.callback()
@@ -46,15 +66,20 @@ def demo(
     preset: Preset = "v1",
     set_: Settings = None,
     quiet: Quiet = False,
+    json_: Json = False,
 ) -> None:
     """MotionClouds and a natural movie through LGN and ring to tuning curves, with figures and a report."""
     with _errors():
         from netlib.demo import run_demo
 
         made = run_demo(out, _parameters(preset, set_), seed, trials, False if quiet else None)
+        report = (out / "report.html").resolve()
+        if json_:
+            typer.echo(json.dumps({"folder": str(out.resolve()), "report": str(report), "widths": _rows(made.widths)}))
+            return
         _print_widths(made.widths)
         typer.echo(f"Figures, tables and recordings are in {out.resolve()}")
-        typer.echo(f"Open {(out / 'report.html').resolve()}")
+        typer.echo(f"Open {report}")
 
 
 @app.command()
@@ -67,9 +92,10 @@ def ring(
     contrast: Annotated[list[float] | None, typer.Option(help="Contrast, 0 to 1; may be repeated.")] = None,
     trials: Annotated[int, typer.Option(help="Presentations of each condition.")] = 2,
     duration: Annotated[float, typer.Option(help="Length of a presentation (ms).")] = 500.0,
-    backend: Annotated[str, typer.Option(help="nest, brian2 or neuron.")] = "nest",
+    backend: Annotated[str, typer.Option(help="nest, compiled, auto, brian2 or neuron.")] = "nest",
     threads: Annotated[int, typer.Option(help="Threads of NEST; more than 1 pays only on an idle machine.")] = 1,
     quiet: Quiet = False,
+    json_: Json = False,
 ) -> None:
     """Tuning curves of a ring network driven by von Mises rates (no movie)."""
     with _errors():
@@ -90,14 +116,24 @@ def ring(
         by = ["contrast"] if len(contrasts) > 1 else ()
         rings = [p for p in recording.populations if p.startswith("E")]
         table = pd.concat([tuning_table(recording, p, by=by, progress=progress) for p in rings], ignore_index=True)
-        for file in write_recording(recording, out, "ring", table):
+        files, widths = write_recording(recording, out, "ring", table), summarise(recording)
+        if json_:
+            typer.echo(json.dumps({"files": list(map(str, files)), "widths": _rows(widths)}))
+            return
+        for file in files:
             typer.echo(f"Wrote {file}")
-        _print_widths(summarise(recording))
+        _print_widths(widths)
 
 
 @app.command()
 def experiment(
-    name: Annotated[str, typer.Argument(help="Name of the experiment; `netlib experiment list` lists them.")],
+    name: Annotated[
+        str,
+        typer.Argument(
+            help="Name of the experiment; `netlib experiment list` lists them.",
+            autocompletion=_known("experiments", "EXPERIMENTS"),
+        ),
+    ],
     out: Annotated[Path, typer.Option(help="Folder for the table.")] = Path("netlib_experiments"),
     seeds: Annotated[int, typer.Option(help="Number of seeds: 1, 2, ...")] = 10,
     workers: Annotated[int, typer.Option(help="Processes.")] = 1,
@@ -105,6 +141,7 @@ def experiment(
         list[str] | None, typer.Option("--set", help="An argument of the experiment, such as trials=2.")
     ] = None,
     quiet: Quiet = False,
+    json_: Json = False,
 ) -> None:
     """An experiment of the notebooks over many seeds, into one table that says where it comes from."""
     with _errors():
@@ -112,8 +149,9 @@ def experiment(
         from netlib.networks.parameters import parse_value
 
         if name == "list":
-            for known in experiments.EXPERIMENTS:
-                typer.echo(f"{known:24} {experiments.experiment(known).__doc__.splitlines()[0]}")
+            about = {key: experiments.experiment(key).__doc__.splitlines()[0] for key in experiments.EXPERIMENTS}
+            lines = (f"{known:24} {text}" for known, text in about.items())
+            typer.echo(json.dumps(about) if json_ else "\n".join(lines))
             return
         function = experiments.experiment(name)
         settings = {key: parse_value(value) for key, value in _settings(set_).items()}
@@ -122,7 +160,8 @@ def experiment(
         table = experiments.over_seeds(
             function, range(1, seeds + 1), workers=workers, progress=False if quiet else None, **settings
         )
-        typer.echo(f"Wrote {experiments.save_table(table, out / f'{name}.csv')}")
+        file = experiments.save_table(table, out / f"{name}.csv")
+        typer.echo(json.dumps({"file": str(file), "rows": len(table)}) if json_ else f"Wrote {file}")
 
 
 @app.command()
@@ -142,6 +181,7 @@ def sweep(
         "netlib_cache"
     ),
     quiet: Quiet = False,
+    json_: Json = False,
 ) -> None:
     """A grid of parameters at several seeds, in parallel, cached, as one file."""
     with _errors():
@@ -167,7 +207,9 @@ def sweep(
             progress=False if quiet else None,
         )
         failed = int((found["error"] != "").sum())
-        typer.echo(f"Wrote {sweeps.save_sweep(found, out)}: {found['error'].size} results, engine {engine}")
+        file, size = sweeps.save_sweep(found, out), found["error"].size
+        facts = {"file": str(file), "results": size, "failed": failed, "engine": engine}
+        typer.echo(json.dumps(facts) if json_ else f"Wrote {file}: {size} results, engine {engine}")
         if failed:
             first = next(text for text in found["error"].values.ravel() if text)
             typer.secho(f"netlib: {failed} results failed; the first: {first}", fg="red", err=True)
@@ -219,6 +261,10 @@ def _print_widths(table) -> None:
     from netlib.demo import to_show
 
     typer.echo(to_show(table).to_string(index=False, float_format=lambda x: f"{x:.2f}"))
+
+
+def _rows(table) -> list[dict]:
+    return json.loads(table.to_json(orient="records"))
 
 
 class _errors:

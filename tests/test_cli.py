@@ -123,3 +123,18 @@ def test_the_commands_of_the_readme_exist():
         options = set(re.findall(r"(--[\w-]+)", line))
         shown = run(*command, "--help").output
         assert all(option in shown for option in options), line
+
+
+def test_json_for_programs(tmp_path):
+    short = ("--orientations", "6", "--trials", "1", "--duration", "200", "--backend", "auto", "--quiet", "--json")
+    made = json.loads(run("ring", "--out", str(tmp_path), *short).stdout)
+    assert all(Path(file).is_file() for file in made["files"]) and made["widths"][0]["population"] == "input"
+    assert "static_ring" in json.loads(run("experiment", "list", "--json").stdout)
+    grid = ("--set", "preset=internship2019_final", "--set", "orientations=1", "--grid", "duration=100,200")
+    where = ("--out", str(tmp_path / "x.nc"), "--cache", str(tmp_path / "cache"), "--quiet", "--json")
+    assert json.loads(run("sweep", "ring", *grid, *where).stdout)["results"] == 2
+
+
+def test_values_are_completed():
+    assert cli._known("networks.presets", "PRESETS")("v1") == ["v1", "v1_two_rings"]
+    assert "two_photon" in cli._known("experiments", "EXPERIMENTS")("two")
