@@ -10,7 +10,7 @@ from netlib.imaging.pipeline_parameters import PipelineParameters
 from netlib.imaging.populations import SyntheticParameters, plan_mouse
 from netlib.imaging.session_step import analyse_session
 from netlib.imaging.striatal_mouse import network_mouse
-from netlib.imaging.striatal_network import cortical_drive, learn
+from netlib.imaging.striatal_network import cortical_drive, learn, run_session
 from netlib.imaging.striatal_wiring import NetworkParameters, build_network
 from netlib.recordings.operant.behaviour_segments import GROUPS
 from netlib.recordings.operant.behaviour_session import BehaviourSession
@@ -93,19 +93,20 @@ def test_a_network_mouse_is_as_any_other(sessions):
 
 
 @pytest.mark.slow
-def test_weights_learn_from_session_to_session():
-    p = SyntheticParameters(neurons=10, sessions=2, minutes=4.0, loss=0.0)
-    change = {}
-    for pathway in ("D1", "A2A"):
-        first, second = network_mouse(3, plan_mouse(3, "I1", pathway, p), p, footprints=False, events=False)
-        before, after = (s.truth["weights"][np.argsort(s.truth["cell"])] for s in (first, second))
-        change[pathway] = after - before
-    assert change["D1"].mean() > 0 > change["A2A"].mean()
+def test_a_session_strengthens_d1_and_weakens_d2():
+    network = build_network(1, categories())
+    session = simulate_behaviour(1, "I1", "D1", 4, duration=150_000.0)
+    assert (session.intervals["label"] == "pellet").any()
+    drive = cortical_drive(2, session.intervals, session.duration)
+    spikes = run_session(network, drive)
+    after = learn(network, drive, spikes, session.intervals)
+    change = {name: (after.plastic[name] - network.plastic[name])[:160].sum() for name in ("D1", "A2A")}
+    assert change["D1"] > 0 > change["A2A"]
 
 
 @pytest.mark.slow
 def test_wired_neurons_are_found_by_the_same_analysis():
-    p = SyntheticParameters(neurons=24, sessions=1, minutes=10.0)
+    p = SyntheticParameters(neurons=16, sessions=1, minutes=5.0)
     for pathway, sign in (("D1", 1), ("A2A", -1)):
         (session,) = network_mouse(5, plan_mouse(5, "X", pathway, p), p, footprints=False)
         found = analyse_session(session, PipelineParameters(permutations=20))
@@ -117,7 +118,7 @@ def test_wired_neurons_are_found_by_the_same_analysis():
 
 @pytest.mark.slow
 def test_a_network_goes_from_files_to_report(tmp_path):
-    path = write_dataset(tmp_path / "data", 4, mice=2, sessions=2, neurons=12, minutes=4, mode="network")
+    path = write_dataset(tmp_path / "data", 4, mice=2, sessions=2, neurons=10, minutes=2, mode="network")
     quick = PipelineParameters(
         k_max=3, references=2, resamples=2, draws=1, shifts=1, permutations=20, inferred=0, bin=1000.0
     )

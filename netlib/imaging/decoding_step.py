@@ -87,18 +87,38 @@ def decode_session(
     dict
         ``scores``: all neurons of each set ("all" and clusters "0", "1", ...), ``set``, ``size``, ``score`` (balanced
         accuracy), ``accuracy``, ``chance``, ``recall <group>``; sets "activation" and "inactivation" are all neurons
-        of a code, as many as there are; ``matched``: means over draws of equal numbers of
-        neurons of each cluster, ``set``, ``n``, ``mean``, ``sd``, ``low``, ``high``, ``draws``; ``codes``: the same
-        for "activation", "inactivation", "all"; ``confusion`` of all neurons, ``null`` (scores) and ``p``.
+        of a code, as many as there are; ``matched``: means over draws of equal numbers of neurons of each cluster,
+        ``set``, ``n``, ``mean``, ``sd``, ``low``, ``high``, ``draws``; ``codes``: the same
+        for "activation", "inactivation", "all"; ``confusion`` of all neurons, ``null`` (scores) and ``p``; of a session
+        that is too short, or has too little of a behaviour, there are no scores but ``failure``, which tells why.
     """
     p = parameters
     x, y = np.asarray(session["features"], float), np.asarray(session["bin_labels"])
     times = bin_times(len(x), float(session["bin"]))
-    svm = Svm(block=p.block, seed=p.seed)
     sets = {"all": np.arange(x.shape[1])}
     sets |= {str(c): np.flatnonzero(clusters == c) for c in range(int(clusters.max(initial=-1)) + 1)}
-    coded = {"activation": np.flatnonzero(codes > 0), "inactivation": np.flatnonzero(codes < 0)}
-    sets |= coded
+    sets |= {"activation": np.flatnonzero(codes > 0), "inactivation": np.flatnonzero(codes < 0)}
+    sizes = pd.DataFrame({"set": list(sets), "size": [len(members) for members in sets.values()]})
+    try:
+        return _decoded(x, y, times, sets, p)
+    except ValueError as error:  # too short, or a behaviour too rare
+        scores = sizes.assign(score=np.nan, accuracy=np.nan, chance=np.nan)
+        none = np.zeros((len(GROUPS), len(GROUPS)), int)
+        return {
+            "scores": scores,
+            "matched": _nothing_matched(),
+            "codes": _nothing_matched(),
+            "confusion": pd.DataFrame(none, GROUPS, GROUPS).rename_axis("behaviour"),
+            "null": np.zeros(0),
+            "p": float("nan"),
+            "failure": str(error),
+        }
+
+
+def _decoded(
+    x: np.ndarray, y: np.ndarray, times: np.ndarray, sets: dict[str, np.ndarray], p: PipelineParameters
+) -> Result:
+    svm = Svm(block=p.block, seed=p.seed)
     rows = []
     for name, members in sets.items():
         row: dict[str, Any] = {"set": name, "size": len(members)}
@@ -110,10 +130,11 @@ def decode_session(
     rows[0] |= _row(whole.score)
     options = {"draws": p.draws, "svm": svm, "seed": p.seed}
     clustered = {name: members for name, members in sets.items() if name.isdecimal()}
+    coded = {name: sets[name] for name in ("activation", "inactivation", "all")}
     return {
         "scores": pd.DataFrame(rows),
         "matched": _matched(x, clustered, y, times, options),
-        "codes": _matched(x, {**coded, "all": sets["all"]}, y, times, options),
+        "codes": _matched(x, coded, y, times, options),
         "confusion": whole.score.confusion.rename_axis("behaviour"),
         "null": whole.null,
         "p": whole.p,
@@ -131,8 +152,12 @@ def _matched(
     """Scores from equal numbers of neurons of each set that has enough; an empty table with fewer than two sets."""
     enough = {name: members for name, members in sets.items() if len(members) >= LEAST}
     if len(enough) < 2:
-        return pd.DataFrame({name: [] for name in ("set", "n", "mean", "sd", "low", "high", "draws")})
+        return _nothing_matched()
     return summarise_draws(matched_scores(x, enough, y, times, GROUPS, **options))
+
+
+def _nothing_matched() -> pd.DataFrame:
+    return pd.DataFrame({name: [] for name in ("set", "n", "mean", "sd", "low", "high", "draws")})
 
 
 def leak_session(session: Mapping[str, Any], parameters: PipelineParameters) -> pd.DataFrame:

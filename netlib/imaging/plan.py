@@ -89,7 +89,10 @@ def plan_steps(
 def perform(manifest: Manifest, parameters: PipelineParameters, kept: Kept, step: Step) -> bool:
     """Make a step unless it is there, and keep it; tell whether it was made."""
     results = Results(manifest, parameters, kept)
-    return StepStore(kept.folder).make(step.name, step.key, lambda: step.function(results, *step.of))
+    try:
+        return StepStore(kept.folder).make(step.name, step.key, lambda: step.function(results, *step.of))
+    except ValueError as error:
+        raise ValueError(f"step {step.name}: {error}; all steps before it are kept") from error
 
 
 def _session(results: Results, mouse: str, session: int) -> Result:
@@ -133,8 +136,12 @@ def _sources(results: Results, mouse: str) -> Result:
     first, last = results.session(mouse, numbers[0]), results.session(mouse, numbers[-1])
     session = load_session(results.manifest, mouse, numbers[0], footprints=False)
     found = compare_sources(session, float(first["guard"]), results.parameters)
-    curve = size_curve(last, results.parameters)
-    return found | {"leakage": leak_session(first, results.parameters), "curve": curve}
+    for name, function, one in (("leakage", leak_session, first), ("curve", size_curve, last)):
+        try:
+            found[name] = function(one, results.parameters)
+        except ValueError as error:  # a session too short, or too little of a behaviour
+            found[f"{name} failure"] = str(error)
+    return found
 
 
 def _statistics(results: Results) -> Result:

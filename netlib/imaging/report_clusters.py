@@ -66,6 +66,10 @@ def clusters_section(results: Results, pictures: Pictures, pathway: str) -> Sect
     )
     items += _methods(found, pictures, pathway)
     items.append(_candidates(results, pictures, pathway, found))
+    given = found["candidates"]
+    if len(given):
+        picture = (draw.plot_candidates, found["models"], given, title)
+        items.append(pictures.draw(f"candidates_{pathway}", *picture, alt=f"assignment of candidates, {title}"))
     items.append(
         short(
             found["models"],

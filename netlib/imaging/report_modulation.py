@@ -41,9 +41,17 @@ def modulation_section(results: Results, pictures: Pictures) -> Section:
         ),
         pictures.draw("labels_per_neuron", draw.plot_labels_per_neuron, labels, alt="behaviours per neuron"),
     ]
+    best = {p: _best_labels(results, p) for p in results.pathways}
+    caption = "The one behaviour of each neuron, all sessions; outlines are not significant."
+    items.append(pictures.draw("best_labels", draw.plot_best_labels, best, alt="best labels", caption=caption))
     items += [_example(results, pictures, pathway) for pathway in results.pathways]
     items.append(_guard(results, pictures))
     return section("Modulation", items + _sources(results, pictures))
+
+
+def _best_labels(results: Results, pathway: str) -> pd.DataFrame:
+    parts = [results.session(m, k, "labels")["labels"] for p, m, k in results.everything() if p == pathway]
+    return pd.concat(parts, ignore_index=True)
 
 
 def _said_of_fold(fold: float | None) -> str:

@@ -11,9 +11,10 @@ import pandas as pd
 from netlib.imaging.jobs import Workers
 from netlib.imaging.report_behaviour import behaviour_section, neurons_section, session_pictures
 from netlib.imaging.report_clusters import clusters_section
+from netlib.imaging.report_decoding import decoding_section, time_section
 from netlib.imaging.report_modulation import modulation_section
 from netlib.imaging.report_parts import Pictures, write_table
-from netlib.imaging.report_statistics import claims_section, decoding_section, statistics_section, time_section
+from netlib.imaging.report_statistics import claims_section, statistics_section
 from netlib.imaging.results import Results
 from netlib.imaging.steps import StepStore, code_version, hash_of
 from netlib.report import Facts, Section, write_report

@@ -169,7 +169,8 @@ def decoding_statistics(decoded: Mapping[tuple[str, str, int], Mapping[str, Any]
     tests = []
     for (pathway, mouse, k), one in decoded.items():
         label = {"pathway": pathway, "mouse": mouse, "session": k}
-        tests.append({**label, "score": one["scores"]["score"].iloc[0], "p": one["p"]})
+        found = {"score": one["scores"]["score"].iloc[0], "p": one["p"], "failure": one.get("failure", "")}
+        tests.append({**label, **found})
         for name, tables in parts.items():
             tables.append(one[name].assign(**label))
     joined = {name: pd.concat(tables, ignore_index=True) for name, tables in parts.items()}
