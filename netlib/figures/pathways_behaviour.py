@@ -205,8 +205,8 @@ def plot_behaviour_candidates(
                     linelengths=0.9, linewidths=0.5, colors=[colours[status[k]] for k in order])  # fmt: skip
     limit = int((status == "registered").sum())
     below.axhline(limit - 0.5, color="0.5", lw=0.7, ls=":")
-    names = f"neuron of cluster {cluster}\n({limit} registered, {len(order) - limit} candidates)"
-    below.set(xlabel="time (min)", ylabel=names, ylim=(len(order) - 0.5, -0.5))
+    below.set_title(f"cluster {cluster}: {limit} registered, {len(order) - limit} candidates (black)", fontsize=8)
+    below.set(xlabel="time (min)", ylabel="neuron", ylim=(len(order) - 0.5, -0.5))
     for ax in (above, below):
         ax.set_xlim(0, duration / MINUTE)
     above.tick_params(axis="x", labelbottom=False)

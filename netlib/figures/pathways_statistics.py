@@ -53,7 +53,7 @@ def plot_mixed_model(
 def _draw_log_p(ax: Axes, factors: pd.DataFrame) -> None:
     series = {"p": ("mixed model", PALETTE[5], "")}
     if "p_ols" in factors:
-        series["p_ols"] = ("OLS (repeated measures\ntaken as independent)", "0.75", "///")
+        series["p_ols"] = ("OLS (repeated measures taken as independent)", "0.75", "///")
     height = 0.8 / len(series)
     for k, (column, (name, colour, hatch)) in enumerate(series.items()):
         p = np.clip(factors[column].to_numpy(float), 1e-300, 1)
@@ -63,7 +63,7 @@ def _draw_log_p(ax: Axes, factors: pd.DataFrame) -> None:
     ax.text(-np.log10(0.05), 1.01, "0.05", transform=ax.get_xaxis_transform(), ha="center", fontsize=7)
     ax.set(yticks=range(len(factors)), yticklabels=factors["factor"], ylim=(len(factors) - 0.4, -0.6))
     ax.set_xlabel("−log10 p of the factor")
-    ax.legend(loc="lower right", fontsize=7)
+    ax.figure.legend(*ax.get_legend_handles_labels(), loc="outside lower right", fontsize=7, ncols=2)
 
 
 @styled
