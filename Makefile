@@ -32,8 +32,8 @@ demo: $(STAMPS)/core ## movie to tuning curves, with figures and a report: the p
 test: $(STAMPS)/all ## the default tests and the examples in the docstrings
 	$(BIN)/python -m pytest
 
-test-slow: $(STAMPS)/all ## the tests marked slow (some compile: they need a C++ compiler)
-	$(BIN)/python -m pytest -m slow || { test $$? -eq 5 && echo "make test-slow: no test is marked slow"; }
+test-slow: $(STAMPS)/all ## the tests marked slow, in two processes (some compile: they need a C++ compiler)
+	$(BIN)/python -m pytest -m slow -n 2 --dist loadfile || { test $$? -eq 5 && echo "make test-slow: no test is marked slow"; }
 
 notebooks: $(STAMPS)/all ## execute every FINAL notebook into build/notebooks
 	@test -n "$(NOTEBOOKS)" || { echo "make notebooks: no FINAL_notebooks/FINAL_*.ipynb to execute" >&2; exit 1; }
