@@ -104,7 +104,7 @@ if __name__ == "__main__":
         print(f"{name}: 120 cells, {SECONDS} s; build, run and readout")
         times = measure({COMPILED: lambda clock: run(clock, "compiled"), NEST: lambda clock: run(clock, "nest")}, 3)
         show(times)
-        ratio(times, NEST, COMPILED, least=least)
+        ratio(times, NEST, COMPILED, least=least, what=name)
         print({b: {p: len(a.spikes[p][0]) for p in ("E", "I")} for b, a in kept.items()})
     if shutil.which("g++") is None:
         raise SystemExit("no g++: the comparison with Brian2 is left out")

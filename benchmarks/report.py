@@ -75,6 +75,8 @@ def sections() -> list[str]:
         parts.append(f"### Sweeps\n\n{SWEEPS}\n\n{markdown(sweep)}")
     times = table("times")
     if len(times):
+        compared = set() if ratios.empty else {*ratios["slow"], *ratios["fast"]}
+        times = times[~times["what"].isin(compared)]
         median = times.groupby(["bench", "what"], sort=False)[["wall", "cpu"]].median().round(3).reset_index()
         median = median.rename(columns={"wall": "wall (s)", "cpu": "processor (s)"})
         parts.append(f"### Times\n\n{markdown(median)}")
@@ -107,7 +109,7 @@ def shown_networks(networks: pd.DataFrame) -> pd.DataFrame:
 
 def plot_networks(networks: pd.DataFrame, path: Path) -> None:
     measures = {"build": "time to build (s)", "run": "time to simulate 500 ms (s)", "memory": "memory added (MB)"}
-    colours = dict(zip(WAYS, ("#000000", *PALETTE), strict=False))
+    colours = dict(zip(WAYS, (PALETTE[0], PALETTE[6], PALETTE[1], PALETTE[5]), strict=True))
     figure, axes = plt.subplots(2, 3, figsize=(9.5, 5.6), sharex="row", layout="constrained")
     for row, connectivity in zip(axes, ("dense", "sparse"), strict=True):
         chosen = networks[networks["connectivity"] == connectivity]
@@ -119,7 +121,10 @@ def plot_networks(networks: pd.DataFrame, path: Path) -> None:
                     label=way if cells == "cond" else None,
                 )  # fmt: skip
             ax.set(xlabel="synapses", ylabel=label, title=connectivity)
-    axes[0, 0].legend(frameon=False, fontsize=8, title="– conductance, ··· current cells", title_fontsize=7)
+    handles = dict(zip(*axes[0, 0].get_legend_handles_labels()[::-1], strict=True))
+    handles = [handles[way] for way in WAYS if way in handles]
+    title = "solid: conductance cells, dotted: current cells"
+    figure.legend(handles=handles, loc="outside lower center", ncols=4, frameon=False, title=title)
     figure.savefig(path, metadata={"Date": None})
     plt.close(figure)
 
