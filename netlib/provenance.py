@@ -34,7 +34,13 @@ PACKAGES = (
 
 
 def versions() -> dict[str, str]:
-    """Versions of Python and of the packages that decide a result, those installed only."""
+    """Versions of Python and of the packages that decide a result, those installed only.
+
+    Examples
+    --------
+    >>> versions()["numpy"] == np.__version__
+    True
+    """
     return dict(_versions())
 
 
@@ -50,7 +56,13 @@ def _versions() -> dict[str, str]:
 
 
 def jsonable(value: Any) -> Any:
-    """Turn dataclasses, arrays and paths into what JSON can hold; a dataclass keeps its class name."""
+    """Turn dataclasses, arrays and paths into what JSON can hold; a dataclass keeps its class name.
+
+    Examples
+    --------
+    >>> jsonable({"rates": np.array([1.0, np.inf]), "path": Path("a") / "b"})
+    {'rates': [1.0, 'inf'], 'path': 'a/b'}
+    """
     if dataclasses.is_dataclass(value) and not isinstance(value, type):
         fields = {f.name: jsonable(getattr(value, f.name)) for f in dataclasses.fields(value)}
         return {"class": type(value).__name__, **fields}
@@ -78,6 +90,12 @@ def provenance(parameters: Any, seed: int, **extra: Any) -> dict[str, Any]:
         The master seed.
     **extra
         More facts, such as ``wall_time`` (s), ``backend`` or ``drive``.
+
+    Examples
+    --------
+    >>> found = provenance({"tau_m": 10.0}, seed=3, backend="nest")
+    >>> found["parameters"], found["seed"], found["backend"]
+    ({'tau_m': 10.0}, 3, 'nest')
     """
     return {
         "parameters": jsonable(parameters),
@@ -98,6 +116,12 @@ def atomic_write(path: str | os.PathLike, write: Callable[[BinaryIO], Any]) -> P
         Where the file goes; its folder is made.
     write : callable
         Receives the open binary file and writes to it.
+
+    Examples
+    --------
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     atomic_write(Path(folder) / "new" / "a.txt", lambda file: file.write(b"whole")).read_text()
+    'whole'
     """
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -116,6 +140,18 @@ def atomic_write(path: str | os.PathLike, write: Callable[[BinaryIO], Any]) -> P
 
 
 def write_json(path: str | os.PathLike, value: Any) -> Path:
-    """Write ``value`` as indented JSON, atomically."""
+    """Write ``value`` as indented JSON, atomically.
+
+    Examples
+    --------
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     print(write_json(Path(folder) / "a.json", {"rates": np.arange(2)}).read_text())
+    {
+      "rates": [
+        0,
+        1
+      ]
+    }
+    """
     text = json.dumps(jsonable(value), indent=2)
     return atomic_write(path, lambda file: file.write(text.encode()))

@@ -140,7 +140,17 @@ def check_choice(name: str, value: Any, choices: Iterable[str]) -> str:
 
 
 def check_type(name: str, value: Any, kinds: type | tuple[type, ...]) -> Any:
-    """Return ``value`` if it is an instance of ``kinds``, or raise a TypeError that names it."""
+    """Return ``value`` if it is an instance of ``kinds``, or raise a TypeError that names it.
+
+    Examples
+    --------
+    >>> check_type("seed", 3, (int, str))
+    3
+    >>> check_type("path", 3, str)
+    Traceback (most recent call last):
+    ...
+    TypeError: path = 3 has the wrong type: it must be a str, not int
+    """
     if isinstance(value, kinds):
         return value
     kinds = kinds if isinstance(kinds, tuple) else (kinds,)

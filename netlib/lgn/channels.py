@@ -31,6 +31,14 @@ def check_channels(n_orientations: int, sf_0: float, B_sf: float, B_theta: float
     ------
     ValueError
         If one is out of range.
+
+    Examples
+    --------
+    >>> check_channels(12, 0.1, 0.05, 15.0, 1)
+    >>> check_channels(12, 0.6, 0.05, 15.0, 1)
+    Traceback (most recent call last):
+    ...
+    ValueError: sf_0 = 0.6 cycles/px is out of range: it must be in [0.01, 0.35] cycles/px
     """
     check_integer("n_orientations", n_orientations, 2, 720, unit="channels")
     check_number("sf_0", sf_0, "cycles/px", 0.01, 0.35)
@@ -59,6 +67,12 @@ def log_gabor_envelope(
         Orientation of the contours (degrees).
     B_theta : float
         Bandwidth (degrees): small-angle standard deviation.
+
+    Examples
+    --------
+    >>> f = np.array([0.05, 0.1, 0.2])  # horizontal bars modulate luminance down the rows
+    >>> log_gabor_envelope(0.0, f, 0.1, 0.05, 0.0, 15.0).round(2).tolist()
+    [0.23, 1.0, 0.23]
     """
     angle = np.radians(90.0 - theta)  # frequency vector: at right angles to the contour, rows pointing down
     f = np.hypot(f_col, f_row)
@@ -86,6 +100,13 @@ def log_gabor(
     ndarray (size, size) complex
         Real part even, imaginary part odd; the inner product with a full-contrast grating of frequency
         ``sf_0`` and orientation ``theta`` has modulus 1 whatever its phase.
+
+    Examples
+    --------
+    >>> field = log_gabor(41, sf_0=0.1, theta=90.0)
+    >>> grating = np.cos(2 * np.pi * 0.1 * (np.arange(41) - 20) + 0.7) * np.ones((41, 1))
+    >>> round(float(abs((field * grating).sum())), 2)
+    1.0
     """
     check_channels(2, sf_0, B_sf, B_theta, 1)
     theta = check_orientation("theta", theta)
@@ -105,12 +126,24 @@ def log_gabor(
 
 
 def minimum_size(sf_0: float) -> int:
-    """Smallest side (px) of a movie that channels of spatial frequency ``sf_0`` (cycles/px) can see: 2.5 periods."""
+    """Smallest side (px) of a movie that channels of spatial frequency ``sf_0`` (cycles/px) can see: 2.5 periods.
+
+    Examples
+    --------
+    >>> minimum_size(0.1)
+    25
+    """
     return int(np.ceil(2.5 / sf_0))
 
 
 def centres(size: int, n_positions: int, sf_0: float) -> np.ndarray:
-    """Centres (px) of the receptive fields along one axis, 1.25 periods or more from the border."""
+    """Centres (px) of the receptive fields along one axis, 1.25 periods or more from the border.
+
+    Examples
+    --------
+    >>> centres(64, 3, 0.1).tolist()
+    [12, 32, 51]
+    """
     margin = 1.25 / sf_0 - 0.5
     if n_positions == 1:
         return np.array([size // 2])
@@ -127,6 +160,12 @@ class ReceptiveFields:
         The patch of the screen they see.
     fields : ndarray (2 * n_orientations, n_pixels) float32
         Even phase of every channel, then odd phase.
+
+    Examples
+    --------
+    >>> here = receptive_fields(32, 32, 12, 0.1, 0.05, 15.0, 1)[0]
+    >>> here.fields.shape[0], here.rows, here.columns
+    (24, slice(0, 32, None), slice(0, 32, None))
     """
 
     rows: slice
@@ -135,7 +174,13 @@ class ReceptiveFields:
 
 
 def reach(sf_0: float, B_sf: float, B_theta: float) -> int:
-    """Half-width (px) of the patch a receptive field sees: four standard deviations of its longer axis."""
+    """Half-width (px) of the patch a receptive field sees: four standard deviations of its longer axis.
+
+    Examples
+    --------
+    >>> reach(0.1, 0.05, 15.0), reach(0.1, 0.05, 5.0)
+    (25, 73)
+    """
     bandwidth = sf_0 * min(np.log1p(B_sf / sf_0), np.radians(B_theta))
     return int(np.ceil(4 / (2 * np.pi * bandwidth)))
 
@@ -163,6 +208,12 @@ def receptive_fields(
     ------
     ValueError
         If the movie is smaller than two and a half periods of ``sf_0``.
+
+    Examples
+    --------
+    >>> positions = receptive_fields(40, 40, 6, 0.1, 0.05, 15.0, 2)
+    >>> len(positions), positions[0].fields.shape
+    (4, (12, 1444))
     """
     check_channels(n_orientations, sf_0, B_sf, B_theta, n_positions)
     for name, side in (("height", height), ("width", width)):
@@ -202,6 +253,12 @@ def pool(signed: np.ndarray, positions: tuple[ReceptiveFields, ...]) -> np.ndarr
     Returns
     -------
     ndarray (n_orientations, n_bins) float32
+
+    Examples
+    --------
+    >>> signed = np.tile(np.sin(2 * np.pi * 0.1 * np.arange(32)), (1, 32, 1))  # vertical bars
+    >>> pool(signed, receptive_fields(32, 32, 4, 0.1, 0.05, 15.0, 1)).round(2)[:, 0].tolist()
+    [0.0, 0.01, 1.0, 0.01]
     """
     total = 0.0
     for here in positions:

@@ -62,6 +62,13 @@ def schedule_rates(
     ------
     ValueError
         If a parameter is out of range.
+
+    Examples
+    --------
+    >>> from netlib.stimuli.gabor_sequences import credit_assignment_schedule
+    >>> schedule = credit_assignment_schedule(1, gabor_minutes=1.0, flow_minutes=0.0)
+    >>> schedule_rates(schedule, 12, start=60_000.0, stop=62_000.0)
+    ChannelRates(12 channels, 2000 bins of 1 ms, mean 6.44 Hz)
     """
     check_type("schedule", schedule, Schedule)
     n_channels = check_integer("n_channels", n_channels, 2, unit="channels")

@@ -52,6 +52,14 @@ def von_mises_rates(
     ValueError
         If a parameter is out of range, or a presentation of contrast above 0 has no orientation (or, with
         ``B_theta=None``, no bandwidth above 0).
+
+    Examples
+    --------
+    >>> from netlib.stimuli import Grating
+    >>> protocol = Protocol.sequence([Grating(theta=90.0)], duration=300.0, lead=100.0)
+    >>> rates = von_mises_rates(protocol, n_channels=4)
+    >>> rates.mean(0, 100).round(1).tolist(), rates.mean(100, 400).round(1).tolist()
+    ([4.0, 4.0, 4.0, 4.0], [4.0, 4.4, 20.0, 4.4])
     """
     check_type("protocol", protocol, Protocol)
     n_channels = check_integer("n_channels", n_channels, 2, unit="channels")

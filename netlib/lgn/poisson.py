@@ -37,6 +37,12 @@ def poisson_spikes(rates: ArrayLike, dt: float, rng: np.random.Generator) -> tup
     ------
     ValueError
         If a rate is negative or not finite, or ``dt`` is not positive.
+
+    Examples
+    --------
+    >>> index, time = poisson_spikes([[0.0, 100.0], [50.0, 50.0]], 5000.0, np.random.default_rng(1))
+    >>> np.bincount(index).tolist(), bool(time[index == 0].min() > 5000.0)
+    ([507, 494], True)
     """
     rates = check_array("rates", rates, "Hz", 0, ndim=2)
     dt = check_number("dt", dt, "ms", 0, low_open=True)

@@ -30,6 +30,12 @@ class ChannelRates:
     ------
     ValueError
         If a rate is negative or not finite, ``dt`` is not positive, or the sizes disagree.
+
+    Examples
+    --------
+    >>> rates = ChannelRates(np.array([[20.0, 20.0], [4.0, 8.0]]), 10.0, np.array([0.0, 90.0]))
+    >>> rates, rates.mean(start=10.0).tolist(), rates.at([45.0]).rates.round(2).tolist()
+    (ChannelRates(2 channels, 2 bins of 10 ms, mean 13 Hz), [20.0, 8.0], [[12.0, 14.0]])
     """
 
     rates: np.ndarray

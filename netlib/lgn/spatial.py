@@ -22,6 +22,13 @@ def check_sigmas(sigma_centre: float, sigma_surround: float) -> None:
     ------
     ValueError
         If the centre is narrower than 0.5 px (too coarse a grid) or the surround is not wider.
+
+    Examples
+    --------
+    >>> check_sigmas(1.0, 0.8)
+    Traceback (most recent call last):
+    ...
+    ValueError: sigma_surround = 0.8 px is out of range: it must be in (1, 200] px
     """
     check_number("sigma_centre", sigma_centre, "px", 0.5, 100)
     check_number("sigma_surround", sigma_surround, "px", sigma_centre, 200, low_open=True)
@@ -33,6 +40,11 @@ def dog_profile(r: ArrayLike, sigma_centre: float = 1.0, sigma_surround: float =
     ``D(r) = exp(-r^2 / 2 sc^2) / sc^2 - exp(-r^2 / 2 ss^2) / ss^2`` (Rodieck 1965, Vision Res 5:583). Its
     integral over the plane is 0. An OFF cell has ``-D``. With the defaults D(0) = 0.3056, it crosses zero
     at 1.55 px and has its minimum of -0.040 at 2.18 px.
+
+    Examples
+    --------
+    >>> dog_profile([0.0, 1.55, 2.18]).round(3).tolist()
+    [0.306, -0.001, -0.04]
     """
     check_sigmas(sigma_centre, sigma_surround)
     r2 = np.asarray(r, float) ** 2
@@ -64,6 +76,12 @@ def dog_kernel(sigma_centre: float = 1.0, sigma_surround: float = 1.2) -> np.nda
     -------
     ndarray (2 r + 1, 2 r + 1)
         ``r`` is 5 standard deviations of the surround, so the window holds the whole surround.
+
+    Examples
+    --------
+    >>> kernel = dog_kernel()
+    >>> kernel.shape, round(abs(float(kernel.sum())), 9), round(float(kernel[6, 6]), 2)
+    ((13, 13), 0.0, 0.31)
     """
     check_sigmas(sigma_centre, sigma_surround)
     radius = _radius(sigma_surround)
@@ -73,7 +91,13 @@ def dog_kernel(sigma_centre: float = 1.0, sigma_surround: float = 1.2) -> np.nda
 
 
 def dog_gain(frequency: float, sigma_centre: float = 1.0, sigma_surround: float = 1.2) -> float:
-    """Amplitude of the response to a full-contrast grating of spatial ``frequency`` (cycles/px)."""
+    """Amplitude of the response to a full-contrast grating of spatial ``frequency`` (cycles/px).
+
+    Examples
+    --------
+    >>> [round(dog_gain(f), 2) for f in (0.0, 0.1, 0.2, 0.4)]
+    [0.0, 0.43, 0.84, 0.21]
+    """
     kernel = dog_kernel(sigma_centre, sigma_surround)
     x = np.arange(kernel.shape[0]) - kernel.shape[0] // 2
     return float(abs(kernel.sum(axis=0) @ np.cos(2 * np.pi * frequency * x)))
@@ -106,6 +130,13 @@ def dog_response(frames: np.ndarray, sigma_centre: float = 1.0, sigma_surround: 
     -------
     ndarray (n_frames, height, width) float32
         The same as a convolution with :func:`dog_kernel`, written as two separable matrix products.
+
+    Examples
+    --------
+    >>> frames = np.zeros((1, 15, 15))
+    >>> frames[0, 7, 7] = 1.0
+    >>> bool(np.allclose(dog_response(frames)[0, 1:14, 1:14], dog_kernel(), atol=1e-6))
+    True
     """
     check_sigmas(sigma_centre, sigma_surround)
     frames = np.asarray(frames, np.float32)
@@ -135,6 +166,13 @@ def local_contrast_moments(frames: np.ndarray, sigma: float) -> tuple[np.ndarray
     Returns
     -------
     mean, square : ndarray (n_frames, height, width) float32
+
+    Examples
+    --------
+    >>> frames = np.broadcast_to(np.resize([0.5, -0.5], 16), (1, 16, 16))
+    >>> mean, square = local_contrast_moments(frames, 3.0)
+    >>> round(abs(float(mean[0, 8, 8])), 2), round(float(square[0, 8, 8]), 2)
+    (0.0, 0.25)
     """
     frames = np.asarray(frames, np.float32)
     radius = _radius(sigma)

@@ -140,6 +140,13 @@ def hold_matrix(step: Callable[[np.ndarray], np.ndarray], times: np.ndarray, edg
     Returns
     -------
     ndarray (n_times, n_frames) float32
+
+    Examples
+    --------
+    >>> kernel = TemporalKernel()
+    >>> matrix = hold_matrix(kernel.step, np.array([30.0, 60.0]), np.array([0.0, 10.0, 20.0]))
+    >>> matrix.astype(float).round(1).tolist()
+    [[9.8, 5.2], [-1.9, 2.6]]
     """
     response = step(times[:, None] - edges[None, :])
     return (response[:, :-1] - response[:, 1:]).astype(np.float32)

@@ -43,7 +43,14 @@ def use_backend(backend: str) -> Iterator[None]:
 
 
 def chosen_backend(backend: str | None, parameters: RingParameters) -> str:
-    """The engine that runs a network: the one named, else the default, with "auto" decided."""
+    """The engine that runs a network: the one named, else the default, with "auto" decided.
+
+    Examples
+    --------
+    >>> from netlib.networks import preset
+    >>> chosen_backend("auto", preset("v1")), chosen_backend("brian2", preset("v1"))
+    ('compiled', 'brian2')
+    """
     name = check_choice("backend", _DEFAULT.get() if backend is None else backend, ENGINES)
     if name != "auto":
         return name

@@ -91,7 +91,13 @@ def _connect_in_blocks(nest: Any, projection: Any, mask: larray | None, block: i
 
 
 def blocks(n_pre: int, n_post: int, block: int) -> Iterator[slice]:
-    """Slices of the target cells, of at most ``block`` pairs or one target each."""
+    """Slices of the target cells, of at most ``block`` pairs or one target each.
+
+    Examples
+    --------
+    >>> list(blocks(n_pre=100, n_post=5, block=200))
+    [slice(0, 2, None), slice(2, 4, None), slice(4, 5, None)]
+    """
     width = max(1, block // n_pre)
     for start in range(0, n_post, width):
         yield slice(start, min(start + width, n_post))

@@ -32,7 +32,16 @@ CELL = np.dtype([(name, float) for name in FIELDS] + [("conductance_based", np.b
 
 
 def check_supported(parameters: RingParameters) -> None:
-    """Raise ValueError if the network has cells that the engine does not know."""
+    """Raise ValueError if the network has cells that the engine does not know.
+
+    Examples
+    --------
+    >>> from netlib.networks import preset, set_values
+    >>> check_supported(set_values(preset("v1"), {"excitatory.model": "EIF_cond_exp_isfa_ista"}))
+    Traceback (most recent call last):
+    ...
+    ValueError: model of E = 'EIF_cond_exp_isfa_ista' is unknown to backend = 'compiled', which ...
+    """
     for name in parameters.populations:
         model = parameters.cell(name).model
         if model not in SUPPORTED:
@@ -120,7 +129,17 @@ def _advance(
 
 
 class CompiledWeights:
-    """Access to the weights of a projection, as :class:`~netlib.networks.weights.SimulatorWeights` gives it."""
+    """Access to the weights of a projection, as :class:`~netlib.networks.weights.SimulatorWeights` gives it.
+
+    Examples
+    --------
+    >>> from netlib.networks import preset
+    >>> drive = SpikeDrive(np.array([0]), np.array([1.0]), preset("v1").n_input, 5.0)
+    >>> weights = CompiledRing(preset("v1"), drive, 1, {}, 1.0).weights("I_to_E")
+    >>> weights.set(2 * weights.get())
+    >>> round(float(weights.get()[0] / preset("v1").I_to_E.weight), 6)
+    2.0
+    """
 
     def __init__(self, ring: CompiledRing, name: str) -> None:
         self._all, (self.pre, self.post, self._place, self._delay) = ring.weight, ring.table[name]
@@ -157,6 +176,14 @@ class CompiledRing:
         Cells of each population whose potential is kept.
     sampling : float
         Interval between samples (ms), a whole number of steps.
+
+    Examples
+    --------
+    >>> from netlib.networks import preset
+    >>> drive = SpikeDrive(np.array([0, 1]), np.array([1.0, 2.0]), preset("v1").n_input, 5.0)
+    >>> ring = CompiledRing(preset("v1"), drive, 1, {"E": np.array([0])}, 1.0)
+    >>> ring.size("E"), ring.potentials()["E"].shape
+    (256, (1, 6))
     """
 
     def __init__(

@@ -57,6 +57,12 @@ def source_times(sim: Any, times: np.ndarray, timestep: float) -> np.ndarray:
     """Times (ms) to give a spike source so that its spikes leave at ``times``.
 
     What Brian2 sends in a step acts from the end of that step: it is sent one step before.
+
+    Examples
+    --------
+    >>> from types import SimpleNamespace
+    >>> source_times(SimpleNamespace(__name__="pyNN.brian2"), np.array([1.0, 2.0]), 0.1).tolist()
+    [0.9, 1.9]
     """
     return np.maximum(times - timestep, 0.0) if sim.__name__ == "pyNN.brian2" else times
 
@@ -65,10 +71,25 @@ def sampling_step(sim: Any, sampling: float, timestep: float) -> float:
     """Interval (ms) at which to record for samples every ``sampling`` ms.
 
     PyNN's Brian2 samples at the end of the first step of each interval: right only where an interval is a step.
+
+    Examples
+    --------
+    >>> from types import SimpleNamespace
+    >>> sampling_step(SimpleNamespace(__name__="pyNN.brian2"), 1.0, 0.1)
+    0.1
+    >>> sampling_step(SimpleNamespace(__name__="pyNN.nest"), 1.0, 0.1)
+    1.0
     """
     return timestep if sim.__name__ == "pyNN.brian2" else sampling
 
 
 def run_slices(sim: Any) -> int:
-    """In how many slices to run for a progress bar: Brian2 makes its code anew for each, in half a second."""
+    """In how many slices to run for a progress bar: Brian2 makes its code anew for each, in half a second.
+
+    Examples
+    --------
+    >>> from types import SimpleNamespace
+    >>> run_slices(SimpleNamespace(__name__="pyNN.brian2")), run_slices(SimpleNamespace(__name__="pyNN.nest"))
+    (1, 50)
+    """
     return 1 if sim.__name__ == "pyNN.brian2" else 50

@@ -32,6 +32,14 @@ class SpikeDrive:
         Number of input cells.
     duration : float
         Length (ms).
+
+    Examples
+    --------
+    >>> drive = SpikeDrive(np.array([0, 1, 0]), np.array([1.02, 5.0, 9.5]), n_cells=2, duration=10.0)
+    >>> [times.tolist() for times in drive.by_cell()], drive.on_grid(0.1, 0.2).time.round(1).tolist()
+    ([[1.02, 9.5], [5.0]], [1.1, 5.0, 9.5])
+    >>> drive.between(4.0, 10.0).time.tolist()
+    [1.0, 5.5]
     """
 
     index: np.ndarray
@@ -78,7 +86,15 @@ class SpikeDrive:
 
 
 def input_rates(parameters: RingParameters, protocol: Protocol, dt: float = 1.0) -> ChannelRates:
-    """Rates of the input cells that the preset's own tuning gives for a protocol (no movie)."""
+    """Rates of the input cells that the preset's own tuning gives for a protocol (no movie).
+
+    Examples
+    --------
+    >>> from netlib.networks import preset
+    >>> from netlib.stimuli import Grating
+    >>> input_rates(preset("v1"), Protocol.sequence([Grating(theta=90.0)], duration=300.0))
+    ChannelRates(1024 channels, 300 bins of 1 ms, mean 19 Hz)
+    """
     tuning = parameters.input_tuning
     return von_mises_rates(
         protocol,
@@ -104,6 +120,13 @@ def rate_drive(rates: ChannelRates, n_cells: int, seed: int) -> SpikeDrive:
         Number of input cells.
     seed : int
         Master seed; the stream is called ``"drive"``.
+
+    Examples
+    --------
+    >>> rates = ChannelRates(np.full((4, 1), 20.0), 1000.0, preferred_orientations(4))
+    >>> drive = rate_drive(rates, n_cells=100, seed=1)
+    >>> drive.n_cells, len(drive.time), drive.duration
+    (100, 1990, 1000.0)
     """
     cells = rates if len(rates.orientations) == n_cells else rates.at(preferred_orientations(n_cells))
     index, time = poisson_spikes(cells.rates, cells.dt, stream(seed, "drive"))

@@ -37,6 +37,12 @@ class PairFunction:
 
     The function gets ``i`` (presynaptic) and ``j`` (postsynaptic) as integer arrays that broadcast.
     It is wrapped because PyNN takes a bare function for a function of distance.
+
+    Examples
+    --------
+    >>> ahead = PairFunction(lambda i, j: j - i)
+    >>> ahead.lazily_evaluate((slice(None), 2), shape=(3, 4)).tolist()
+    [2, 1, 0]
     """
 
     def __init__(self, function: Callable[[np.ndarray, np.ndarray], np.ndarray]) -> None:
@@ -57,13 +63,26 @@ def _indices(address: Any, size: int) -> np.ndarray:
 
 
 def pairwise(function: Callable[[np.ndarray, np.ndarray], np.ndarray], n_pre: int, n_post: int) -> larray:
-    """Lazy array (n_pre, n_post) of a function of the two indices."""
+    """Lazy array (n_pre, n_post) of a function of the two indices.
+
+    Examples
+    --------
+    >>> lazy = pairwise(lambda i, j: 10 * i + j, 3, 4)
+    >>> lazy.shape, lazy[2, 1:3].tolist()
+    ((3, 4), [21, 22])
+    """
     return larray(PairFunction(function), shape=(n_pre, n_post))
 
 
 @dataclass(frozen=True)
 class Kernel:
-    """Base of the kernels: connects every pair with the same strength."""
+    """Base of the kernels: connects every pair with the same strength.
+
+    Examples
+    --------
+    >>> Kernel().probability(4, 2), Kernel().factor(4, 2)
+    (None, None)
+    """
 
     #: Whether ``Connection.weight`` is the sum over the synapses onto a cell rather than the weight of each.
     weight_is_total = False
@@ -79,7 +98,13 @@ class Kernel:
 
 @dataclass(frozen=True)
 class Uniform(Kernel):
-    """Every pair is connected with the same weight."""
+    """Every pair is connected with the same weight.
+
+    Examples
+    --------
+    >>> Uniform().factor(4, 2) is None  # every weight is that of the connection
+    True
+    """
 
 
 @dataclass(frozen=True)
@@ -90,6 +115,11 @@ class Probability(Kernel):
     ----------
     p : float
         Connection probability, in (0, 1].
+
+    Examples
+    --------
+    >>> Probability(0.1).probability(4, 2).evaluate().tolist()
+    [[0.1, 0.1], [0.1, 0.1], [0.1, 0.1], [0.1, 0.1]]
     """
 
     p: float
@@ -103,7 +133,13 @@ class Probability(Kernel):
 
 @dataclass(frozen=True)
 class OneToOne(Kernel):
-    """Each cell is connected to the cell of the same index; both populations have the same size."""
+    """Each cell is connected to the cell of the same index; both populations have the same size.
+
+    Examples
+    --------
+    >>> OneToOne().probability(3, 3).evaluate().tolist()
+    [[1.0, 0.0, 0.0], [0.0, 1.0, 0.0], [0.0, 0.0, 1.0]]
+    """
 
     def probability(self, n_pre: int, n_post: int) -> larray:
         if n_pre != n_post:
@@ -124,6 +160,11 @@ class DistanceDecay(Kernel):
     ----------
     decay : float
         Decay per unit of distance (ring radius), >= 0.
+
+    Examples
+    --------
+    >>> DistanceDecay(1.0).probability(4, 4)[:, 0].round(3).tolist()
+    [1.0, 0.243, 0.135, 0.243]
     """
 
     decay: float
@@ -153,6 +194,13 @@ class VonMises(Kernel):
     normalise : {"sum", "peak"}
         With all pairs connected: the profile sums to 1 over the presynaptic cells ("sum", so that the weight
         is the total onto a cell and does not change with the number of cells), or is 1 at its peak.
+
+    Examples
+    --------
+    >>> VonMises(20.0).factor(4, 4)[:, 0].round(3).tolist()
+    [0.785, 0.101, 0.013, 0.101]
+    >>> VonMises(20.0, in_degree=2).probability(4, 4)[:, 0].round(3).tolist()
+    [1.0, 0.202, 0.026, 0.202]
     """
 
     B_theta: float
@@ -212,6 +260,12 @@ def connection_mask(
         Master seed, and name of the projection.
     self_connections : bool
         Whether a cell may connect to the cell of the same index.
+
+    Examples
+    --------
+    >>> mask = connection_mask(VonMises(20.0, in_degree=16), 128, 128, seed=1, name="E_to_E")
+    >>> round(float(mask.evaluate().sum(axis=0).mean()))
+    16
     """
     probability = kernel.probability(n_pre, n_post)
     if probability is None and self_connections:

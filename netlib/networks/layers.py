@@ -35,6 +35,13 @@ class TwoRings(RingParameters):
         Feed-forward inhibition, of one synapse; inhibition through I2 comes in addition.
     E2_to_E2, E2_to_I2, I2_to_E2, I2_to_I2 : Connection or None
         Recurrence of the second ring.
+
+    Examples
+    --------
+    >>> from netlib.networks import preset
+    >>> network = TwoRings.on(preset("v1"), n_excitatory2=128)
+    >>> network.populations, network.size("E2"), network.first() == preset("v1")
+    (('E', 'I', 'E2', 'I2'), 128, True)
     """
 
     n_excitatory2: int = 256
@@ -132,6 +139,13 @@ def with_ratio(parameters: RingParameters, ratio: float) -> RingParameters:
     ------
     ValueError
         If an inhibitory population has a one-to-one connection, which fixes its size.
+
+    Examples
+    --------
+    >>> from netlib.networks import preset
+    >>> sparse = with_ratio(preset("v1"), 8)
+    >>> sparse.n_excitatory, sparse.n_inhibitory, round(sparse.I_to_E.weight / preset("v1").I_to_E.weight, 2)
+    (256, 32, 2.0)
     """
     check_type("parameters", parameters, RingParameters)
     check_number("ratio", ratio, "E cells per I cell", 1)

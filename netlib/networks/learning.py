@@ -40,6 +40,13 @@ class Learning:
     weights : mapping, optional
         Weights to start from, by projection: an array (n_synapses,) in order of pre, then post, or a
         :class:`~netlib.networks.weights.Weights`, whose last are taken.
+
+    Examples
+    --------
+    >>> from netlib.networks import preset
+    >>> learning = Learning(preset("v1"), 400.0, plastic=[(100.0, 200.0)], snapshots=[150.0])
+    >>> learning.times.tolist(), learning.ends().tolist()
+    ([0.0, 150.0, 400.0], [100.0, 150.0, 200.0, 400.0])
     """
 
     def __init__(

@@ -47,6 +47,13 @@ class STDP:
     dendritic : float
         Fraction of the delay that the postsynaptic spike takes to reach the synapse; the presynaptic spike takes
         the rest. NEST knows 1 alone.
+
+    Examples
+    --------
+    >>> STDP(w_max=1.0, mu=1.0).change([0.1, -0.1], 0.95).round(3).tolist()  # soft bounds
+    [0.005, -0.095]
+    >>> STDP(w_max=1.0, mu=0.0).change([0.1, -0.1], 0.95).round(3).tolist()  # hard bounds
+    [0.05, -0.1]
     """
 
     A_plus: float = 0.0375
@@ -134,6 +141,12 @@ class VogelsSprekeler:
         Largest weight (uS or nA).
     dendritic : float
         As in :class:`STDP`.
+
+    Examples
+    --------
+    >>> rule = VogelsSprekeler(eta=0.01, rho0=5.0, tau=20.0, w_max=1.0)
+    >>> rule.offset
+    -0.002
     """
 
     eta: float = 1e-4
@@ -204,6 +217,13 @@ def native_synapse(sim: Any, rule: STDP, weight: float, delay: float) -> Any:
     ValueError
         If the simulator's rule would be another: it clips and scales rightly only where pre before post potentiates
         and post before pre depresses, with an all-dendritic delay.
+
+    Examples
+    --------
+    >>> native_synapse(None, STDP(A_plus=0.01, A_minus=0.01), 0.1, 1.0)
+    Traceback (most recent call last):
+    ...
+    ValueError: rule = STDP(A_plus=0.01, A_minus=0.01, tau_plus=37.5, tau_minus=30.0, w_max=0.2, ...
     """
     if not isinstance(rule, STDP) or rule.A_plus < 0 or rule.A_minus > 0:
         raise ValueError(
@@ -239,6 +259,13 @@ def check_native(rules: dict[str, STDP]) -> None:
     ------
     ValueError
         Naming two projections that disagree.
+
+    Examples
+    --------
+    >>> check_native({"E_to_E": STDP(tau_minus=30.0), "I_to_E": STDP(tau_minus=20.0)})
+    Traceback (most recent call last):
+    ...
+    ValueError: E_to_E and I_to_E have tau_minus = 30 and 20 ms: on NEST's own synapses it belongs ...
     """
     seen: dict[str, str] = {}
     for name, rule in rules.items():

@@ -45,6 +45,13 @@ class Activity:
         :class:`~netlib.networks.weights.Weights` of each projection that is plastic or was given weights.
     backend : str
         What ran it.
+
+    Examples
+    --------
+    >>> index, time = np.array([0, 1, 1]), np.array([5.0, 6.0, 40.0])
+    >>> activity = Activity({"E": (index, time)}, {}, sampling=1.0, duration=50.0, build_time=0.0, run_time=0.0)
+    >>> 1000 * len(activity.spikes["E"][1]) / activity.duration
+    60.0
     """
 
     spikes: dict[str, tuple[np.ndarray, np.ndarray]]
@@ -117,6 +124,16 @@ def run_ring(
         If a parameter is out of range or the drive does not fit the network.
     ImportError
         If the simulator cannot be loaded.
+
+    Examples
+    --------
+    >>> from netlib.networks import input_rates, preset, rate_drive
+    >>> from netlib.stimuli import Grating, Protocol
+    >>> ring = preset("v1")
+    >>> drive = rate_drive(input_rates(ring, Protocol.sequence([Grating()], 100.0)), ring.n_input, seed=1)
+    >>> activity = run_ring(ring, drive, seed=1, backend="compiled", record_v=2)
+    >>> activity.backend, activity.potentials["E"][1].shape
+    ('compiled', (2, 101))
     """
     check_type("parameters", parameters, RingParameters)
     check_type("drive", drive, SpikeDrive)

@@ -81,6 +81,14 @@ class Synapses:
     ------
     ValueError
         If a weight is out of bounds.
+
+    Examples
+    --------
+    >>> from netlib.networks.plasticity import STDP
+    >>> synapse = Synapses(STDP(), np.array([0]), np.array([0]), np.array([1.0]), np.array([0.1]), 1, 1)
+    >>> synapse.advance((np.array([0]), np.array([10.0])), (np.array([0]), np.array([15.0])), stop=50.0)
+    >>> synapse.weight.round(5).tolist()
+    [0.1032]
     """
 
     def __init__(

@@ -15,13 +15,30 @@ __all__ = ["delay_array", "synapse_arrays", "weight_array"]
 
 
 def weight_array(connection: Connection, n_pre: int, n_post: int) -> float | larray:
-    """Magnitude of the weights of a projection: one number, or a lazy array (n_pre, n_post)."""
+    """Magnitude of the weights of a projection: one number, or a lazy array (n_pre, n_post).
+
+    Examples
+    --------
+    >>> from netlib.networks.kernels import Uniform, VonMises
+    >>> weight_array(Connection(Uniform(), 0.01), 4, 4)
+    0.01
+    >>> weight_array(Connection(VonMises(20.0), 0.01), 4, 4)[:, 0].round(4).tolist()
+    [0.0079, 0.001, 0.0001, 0.001]
+    """
     factor = connection.kernel.factor(n_pre, n_post)
     return connection.weight if factor is None else factor * connection.weight
 
 
 def delay_array(delay: Delay, n_pre: int, n_post: int, seed: int, name: str, timestep: float) -> float | larray:
-    """Delays of a projection (ms), rounded to time steps: one number, or a lazy array (n_pre, n_post)."""
+    """Delays of a projection (ms), rounded to time steps: one number, or a lazy array (n_pre, n_post).
+
+    Examples
+    --------
+    >>> delay_array(Delay(1.5), 3, 3, 1, "E_to_E", 0.1)
+    1.5
+    >>> delay_array(Delay(1.5, 0.3, 0.5, 2.5), 3, 3, 1, "E_to_E", 0.1)[0, :].round(1).tolist()
+    [1.9, 1.4, 1.5]
+    """
     if delay.sd == 0:
         return delay.mean
     key = int(child(seed, "delays", name).generate_state(1, np.uint64)[0])
@@ -57,6 +74,13 @@ def synapse_arrays(
         Magnitudes (uS or nA).
     delay : ndarray, shape (n_synapses,)
         Delays (ms).
+
+    Examples
+    --------
+    >>> from netlib.networks import preset
+    >>> pre, post, weight, delay = synapse_arrays(preset("v1"), "E_to_I", seed=1)
+    >>> len(pre) == len(delay), round(len(pre) / preset("v1").n_inhibitory)
+    (True, 64)
     """
     connection, (source, target) = parameters.projections()[name], name.split("_to_")
     n_pre, n_post = parameters.size(source), parameters.size(target)

@@ -30,6 +30,13 @@ class Weights:
         Magnitudes of the weights (uS or nA).
     w_max : float
         Upper bound (uS or nA); infinite where the projection is static.
+
+    Examples
+    --------
+    >>> cells, times = np.array([0, 1]), np.array([0.0, 100.0])
+    >>> weights = Weights(cells, cells, np.ones(2), times, np.array([[0.1, 0.1], [0.1, 0.15]]), w_max=0.2)
+    >>> weights.at(50.0).tolist(), weights.last.tolist()
+    ([0.1, 0.1], [0.1, 0.15])
     """
 
     pre: np.ndarray

@@ -39,6 +39,12 @@ class Trace:
         Sampling interval (ms).
     unit : str
         Unit of the values.
+
+    Examples
+    --------
+    >>> trace = Trace(np.zeros((2, 3)), np.array([0, 4]), dt=0.5, unit="mV")
+    >>> trace.times.tolist()
+    [0.0, 0.5, 1.0]
     """
 
     values: np.ndarray
@@ -81,6 +87,15 @@ class Recording:
         Parameters, seed, versions, platform, wall time.
     weights : dict of Weights
         Synaptic weights in time, by projection, where they were plastic.
+
+    Examples
+    --------
+    >>> from netlib.stimuli import Grating
+    >>> protocol = Protocol.sequence([Grating(0.0), Grating(90.0)], duration=100.0)
+    >>> cells = pd.DataFrame({"population": ["E", "I"], "orientation": [0.0, 90.0]})
+    >>> recording = Recording(cells, np.array([0, 0, 1]), np.array([5.0, 50.0, 150.0]), 200.0, protocol)
+    >>> recording.counts().tolist(), recording.rates().tolist(), recording.population("I").counts().tolist()
+    ([[2, 0], [0, 1]], [10.0, 5.0], [[0, 1]])
     """
 
     neurons: pd.DataFrame

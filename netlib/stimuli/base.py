@@ -29,6 +29,13 @@ class Stimulus(ABC):
     """Something that can be shown: a frozen dataclass of parameters that renders itself as a movie.
 
     Every stimulus also has ``contrast`` (0 to 1), and the four properties below.
+
+    Examples
+    --------
+    >>> from netlib.stimuli import Grating
+    >>> stimulus = Grating(theta=0.0)
+    >>> stimulus.movie(100.0, size=16), stimulus.orientation, stimulus.direction, stimulus.reversed().direction
+    (Movie(10 frames of 16 x 16 pixels, 10 ms each), 0.0, 270.0, 90.0)
     """
 
     def movie(self, duration: float, size: int = 64, frame_rate: float = 100.0) -> Movie:
@@ -91,7 +98,13 @@ class Stimulus(ABC):
 
 @dataclass(frozen=True)
 class Blank(Stimulus):
-    """Uniform grey, luminance 0.5."""
+    """Uniform grey, luminance 0.5.
+
+    Examples
+    --------
+    >>> float(Blank().movie(50.0, size=8).frames.mean()), Blank().orientation
+    (0.5, nan)
+    """
 
     contrast = 0.0
 
@@ -105,7 +118,14 @@ class Blank(Stimulus):
 
 
 def image_axes(size: int) -> tuple[np.ndarray, np.ndarray]:
-    """Pixel coordinates from the centre of the image: x (1, size) to the right, y (size, 1) up."""
+    """Pixel coordinates from the centre of the image: x (1, size) to the right, y (size, 1) up.
+
+    Examples
+    --------
+    >>> x, y = image_axes(4)
+    >>> x.tolist(), y[:, 0].tolist()
+    ([[-1.5, -0.5, 0.5, 1.5]], [1.5, 0.5, -0.5, -1.5])
+    """
     axis = np.arange(size) - (size - 1) / 2
     return axis[None, :], -axis[:, None]
 
@@ -115,6 +135,12 @@ def texture(signal: np.ndarray, contrast: float) -> np.ndarray:
 
     The peak of a random texture depends on its seed and length, its rms does not: so equal contrast is equal
     drive. A rare pixel (0.3 % of a Gaussian texture at contrast 1) is cut at black or white afterwards.
+
+    Examples
+    --------
+    >>> noise = np.random.default_rng(0).normal(5.0, 2.0, (4, 16, 16)).astype(np.float32)
+    >>> round(float(texture(noise, 0.5).std() / RMS_PER_CONTRAST), 3)
+    0.5
     """
     signal = signal - signal.mean(dtype=np.float64).astype(np.float32)
     rms = float(np.sqrt(np.mean(signal**2, dtype=np.float64)))
@@ -124,7 +150,14 @@ def texture(signal: np.ndarray, contrast: float) -> np.ndarray:
 
 
 class DriftingStimulus(Stimulus):
-    """A stimulus with ``theta`` (degrees), ``temporal_frequency`` (Hz) and ``reverse``: one wave behind a window."""
+    """A stimulus with ``theta`` (degrees), ``temporal_frequency`` (Hz) and ``reverse``: one wave behind a window.
+
+    Examples
+    --------
+    >>> from netlib.stimuli import Grating
+    >>> isinstance(Grating(), DriftingStimulus), Grating(theta=45.0, temporal_frequency=0.0).direction
+    (True, nan)
+    """
 
     def _check_drift(self) -> None:
         """Check the fields all drifting waves share; ``theta`` is wrapped to [0, 180)."""

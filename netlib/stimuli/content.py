@@ -33,6 +33,13 @@ def orientation_content(movie: Movie, n_bins: int = 36, sigma: float = 1.0) -> t
     energy : ndarray, shape (n_frames, n_bins)
         Mean squared gradient of the contrast signal in each bin (1/pixel^2); the sum over bins is the energy of
         the frame, 0 if it is uniform.
+
+    Examples
+    --------
+    >>> from netlib.stimuli import Grating
+    >>> theta, energy = orientation_content(Grating(theta=45.0).movie(50.0, size=32), n_bins=12)
+    >>> energy.shape, float(theta[energy[0].argmax()])
+    ((5, 12), 45.0)
     """
     n_bins = check_integer("n_bins", n_bins, 2)
     right, up = _gradients(movie, sigma)
@@ -58,6 +65,12 @@ def dominant_orientation(movie: Movie, sigma: float = 1.0) -> tuple[float, float
         Degrees in [0, 180); NaN for a uniform movie.
     coherence : float
         Length of the mean resultant of the doubled angle: 1 for one orientation, 0 for none.
+
+    Examples
+    --------
+    >>> from netlib.stimuli import Grating
+    >>> [round(value, 2) for value in dominant_orientation(Grating(theta=30.0).movie(50.0, size=32))]
+    [30.0, 1.0]
     """
     right, up = _gradients(movie, sigma)
     total = np.sum(right**2 + up**2)

@@ -50,6 +50,12 @@ def save(movie: Movie, path: str | os.PathLike, *, speed: float = 1.0, min_size:
     mp4 is H.264 (8 bits, 4:2:0), at the movie's own frame rate; a frame with an odd size gets one more row or
     column. A gif plays at most 50 frames per second and its delays are whole hundredths of a second: frames
     are dropped or held so that its length stays right.
+
+    Examples
+    --------
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     save(Movie(np.full((24, 8, 8), 0.5), 10.0), Path(folder) / "grey.gif").suffix
+    '.gif'
     """
     check_type("movie", movie, Movie)
     suffix = check_choice("format", Path(path).suffix.lower(), FORMATS)
@@ -68,6 +74,12 @@ def load(path: str | os.PathLike) -> Movie:
         If the file is of another format or does not hold a movie.
     FileNotFoundError
         If there is no such file.
+
+    Examples
+    --------
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     load(save(Movie(np.full((24, 8, 8), 0.5), 10.0), Path(folder) / "grey.npz"))
+    Movie(24 frames of 8 x 8 pixels, 10 ms each)
     """
     check_choice("format", Path(path).suffix.lower(), [".npz"])
     with np.load(path, allow_pickle=False) as data:

@@ -46,6 +46,12 @@ class Gabor(DriftingStimulus):
         Centre of the window from the centre of the image, to the right and up (pixels).
     reverse : bool
         Drift the opposite way.
+
+    Examples
+    --------
+    >>> frame = Gabor(theta=90.0, sigma=6.0, centre_x=4.5).movie(10.0, size=32).frames[0]
+    >>> int(frame.max(axis=0).argmax()) - 15.5
+    4.5
     """
 
     theta: float = 90.0
@@ -106,6 +112,11 @@ class LogGabor(DriftingStimulus):
     ------
     ImportError
         From :meth:`movie`, if the LogGabor package is not installed.
+
+    Examples
+    --------
+    >>> LogGabor(theta=200.0, B_theta=10.0).parameters()["theta"]
+    20.0
     """
 
     theta: float = 90.0

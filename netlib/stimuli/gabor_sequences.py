@@ -152,6 +152,12 @@ def gabor_block(
         ``unexpected`` is 1 in all rows of a sequence with U, and ``gabor_mean_orientation`` of U is the sequence's
         + 90 deg, not wrapped. G, which shows nothing, carries the orientation of its sequence and no patches. Places
         and sizes of patches belong to the letter; their orientations are drawn anew in each frame.
+
+    Examples
+    --------
+    >>> block = gabor_block(1, n_sequences=200)
+    >>> "".join(block["gabor_frame"][:10]), int(block["unexpected"].sum())
+    ('ABCDGABCDG', 65)
     """
     check_integer("n_sequences", n_sequences, 1, unit="sequences")
     flags = np.zeros(n_sequences, bool)

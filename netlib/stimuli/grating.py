@@ -43,6 +43,12 @@ class Grating(DriftingStimulus):
         Diameter of the disc at half height (pixels); ``inf`` fills the frame.
     edge : float
         Width of the aperture's soft edge (pixels).
+
+    Examples
+    --------
+    >>> movie = Grating(theta=90.0, sf=0.125, temporal_frequency=5.0).movie(200.0, size=32)
+    >>> np.allclose(movie.frames[5], np.roll(movie.frames[0], 2, axis=1), atol=1e-5)
+    True
     """
 
     theta: float = 90.0

@@ -64,6 +64,13 @@ class MotionCloud(Stimulus):
         not by the largest value, gives the same drive for any seed, duration and bandwidth.
     seed : int
         Seed of the phases. The same seed and another ``theta`` is the same cloud turned.
+
+    Examples
+    --------
+    >>> from netlib.stimuli.content import dominant_orientation
+    >>> cloud = MotionCloud(theta=60.0, B_theta=5.0, seed=1)
+    >>> cloud.direction, round(dominant_orientation(cloud.movie(100.0, size=32))[0])
+    (330.0, 61)
     """
 
     theta: float = 90.0

@@ -53,6 +53,12 @@ class Movie:
     ------
     ValueError
         If the movie is empty, is not three-dimensional, holds NaN (the frame is named) or leaves [0, 1].
+
+    Examples
+    --------
+    >>> film = Movie(np.linspace(0, 1, 5 * 4 * 4).reshape(5, 4, 4), 10.0)
+    >>> film, film.duration, film.frame_index([0.0, 9.9, 10.0]).tolist()
+    (Movie(5 frames of 4 x 4 pixels, 10 ms each), 50.0, [0, 0, 1])
     """
 
     frames: np.ndarray

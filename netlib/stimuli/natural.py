@@ -55,6 +55,12 @@ class NaturalMovie(Stimulus):
         for a MotionCloud; what leaves [0, 1] is cut.
     seed : int
         Seed of the eye movement and of where it starts.
+
+    Examples
+    --------
+    >>> film = NaturalMovie("camera", drift=100.0, seed=2)
+    >>> film.gaze(100.0, size=32).shape, round(float(film.movie(100.0, size=32).contrast_signal().std()), 2)
+    ((101, 2), 0.29)
     """
 
     photo: str = "camera"

@@ -34,6 +34,12 @@ class DenseNoise(_Unoriented):
         In [0, 1]: checks are at ``0.5 (1 + contrast)`` or ``0.5 (1 - contrast)``.
     seed : int
         Seed of the noise. The images do not depend on how long the movie is.
+
+    Examples
+    --------
+    >>> movie = DenseNoise(check=4, hold=20.0, contrast=0.5).movie(100.0, size=16)
+    >>> np.unique(movie.frames).tolist(), len(np.unique(movie.frames, axis=0))
+    ([0.25, 0.75], 5)
     """
 
     check: int = 2
@@ -69,6 +75,12 @@ class Patch(_Unoriented):
         Lighter or darker than the grey around it.
     contrast : float
         In [0, 1]: the square is at ``0.5 (1 + contrast)`` or ``0.5 (1 - contrast)``.
+
+    Examples
+    --------
+    >>> frame = Patch(x=4.0, y=4.0, width=4.0, polarity="dark").movie(10.0, size=16).frames[0]
+    >>> int((frame == 0).sum()), bool((frame[2:6, 10:14] == 0).all())
+    (16, True)
     """
 
     x: float = 0.0

@@ -45,6 +45,13 @@ class Protocol:
     ValueError
         If the table is empty, lacks a column, holds a negative onset or a duration of 0 or less, an
         orientation in radians, a contrast outside [0, 1], or presentations that overlap.
+
+    Examples
+    --------
+    >>> from netlib.stimuli import Grating
+    >>> protocol = Protocol.tuning(Grating(), orientations=4, duration=300.0, gap=100.0, lead=100.0)
+    >>> protocol, protocol.table["orientation"].tolist(), protocol.windows()[1].tolist()
+    (Protocol(4 presentations in 1700 ms), [0.0, 45.0, 90.0, 135.0], [500.0, 800.0])
     """
 
     table: pd.DataFrame

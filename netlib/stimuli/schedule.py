@@ -72,6 +72,13 @@ class Schedule:
         Master seed.
     parameters : dict
         What it was made with.
+
+    Examples
+    --------
+    >>> from netlib.stimuli.gabor_sequences import credit_assignment_schedule
+    >>> schedule = credit_assignment_schedule(1, gabor_minutes=1.0, flow_minutes=0.0)
+    >>> schedule, round(schedule.twop_fps), len(schedule.protocol())
+    (Schedule(202 rows: 2 grayscreen, 200 gabors; 134.8 s), 30, 200)
     """
 
     trials: pd.DataFrame
@@ -207,6 +214,11 @@ def draw_runs(
     Returns
     -------
     ndarray of bool, shape (n,)
+
+    Examples
+    --------
+    >>> draw_runs(np.random.default_rng(1), 12, (3, 4), (1, 2), (0.1, 0.4)).astype(int).tolist()
+    [0, 0, 0, 1, 0, 0, 0, 1, 1, 0, 0, 0]
     """
     best, best_miss = np.zeros(n, bool), np.inf
     for _ in range(tries):
@@ -230,7 +242,15 @@ def draw_runs(
 
 
 def block_table(n: int, **columns: Any) -> pd.DataFrame:
-    """Table of ``n`` rows with all columns; those not given hold what a row without such a thing holds."""
+    """Table of ``n`` rows with all columns; those not given hold what a row without such a thing holds.
+
+    Examples
+    --------
+    >>> block_table(2, stimulus_type="gabors", gabor_frame=["A", "B"])[["stimulus_type", "gabor_frame", "unexpected"]]
+      stimulus_type gabor_frame  unexpected
+    0        gabors           A         NaN
+    1        gabors           B         NaN
+    """
     values = {}
     for name, default in TRIAL_COLUMNS.items():
         value = columns.get(name, default)
@@ -245,6 +265,12 @@ def place_rows(trials: pd.DataFrame, stim_times: np.ndarray, stim_fps: float, tw
     """Fill in frames and times of rows that follow each other, from their ``num_frames_stim``.
 
     A row starts with its first stimulus frame, and with the two-photon frame nearest to that in time.
+
+    Examples
+    --------
+    >>> rows = place_rows(block_table(2, num_frames_stim=3), np.arange(6) / 60, 60.0, np.arange(5) / 30)
+    >>> rows["start_frame_twop"].tolist(), rows["start_time_sec"].tolist()
+    ([0, 2], [0.0, 0.05])
     """
     trials = trials.copy()
     edges = np.concatenate([[0], np.cumsum(trials["num_frames_stim"].to_numpy())])

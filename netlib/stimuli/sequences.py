@@ -53,6 +53,12 @@ def variance_protocol(
         As in :meth:`Protocol.sequence` (ms).
     seed : int
         Seed of the order and of the default stimulus.
+
+    Examples
+    --------
+    >>> protocol = variance_protocol(trials=2)
+    >>> protocol, int(protocol.table["B_theta"].nunique())
+    (Protocol(192 presentations in 57800 ms), 8)
     """
     stimulus = MotionCloud(seed=simulator_seed(seed, "variance protocol")) if stimulus is None else stimulus
     return Protocol.tuning(
@@ -88,6 +94,11 @@ def random_durations(
     ------
     ValueError
         If a bound is not a whole number of steps, or out of range.
+
+    Examples
+    --------
+    >>> random_durations(4, mean=200.0, step=10.0, seed=1).tolist()
+    [1210.0, 130.0, 160.0, 320.0]
     """
     n = check_integer("n", n, 1)
     check_number("mean", mean, "ms", 0, low_open=True)
@@ -122,6 +133,11 @@ def shuffled_trials(
         As in :meth:`Protocol.sequence` (ms).
     seed : int
         Seed of the order.
+
+    Examples
+    --------
+    >>> shuffled_trials([Patch(x=0.0), Patch(x=8.0)], trials=3, duration=100.0)
+    Protocol(6 presentations in 800 ms)
     """
     stimuli = [check_type("stimuli", s, Stimulus) for s in stimuli]
     trials = check_integer("trials", trials, 1)
@@ -149,6 +165,12 @@ def patch_grid(
         How long one stays (ms).
     seed : int
         Seed of the order.
+
+    Examples
+    --------
+    >>> protocol = patch_grid(4, size=32)
+    >>> protocol, protocol.stimuli[0].width
+    (Protocol(32 presentations in 1600 ms), 8.0)
     """
     n = check_integer("n", n, 1, check_integer("size", size, 4, unit="pixels"))
     width = size / n
@@ -179,6 +201,11 @@ def white_noise(
         Grey after each block (ms).
     seed : int
         Seed of the noise.
+
+    Examples
+    --------
+    >>> white_noise(duration=1000.0, blocks=3, gap=100.0)
+    Protocol(3 presentations in 3300 ms)
     """
     noise = check_type("noise", DenseNoise() if noise is None else noise, DenseNoise)
     check_array("duration", duration, "ms", 0)

@@ -27,7 +27,13 @@ COLUMNS = {
 
 
 def numeric(table: pd.DataFrame) -> pd.DataFrame:
-    """Table with numbers wherever a column holds only numbers, be they written as text."""
+    """Table with numbers wherever a column holds only numbers, be they written as text.
+
+    Examples
+    --------
+    >>> numeric(pd.DataFrame({"onset": ["0", "500"], "stimulus": ["Grating", "Blank"]}))["onset"].tolist()
+    [0, 500]
+    """
     check_type("table", table, pd.DataFrame)
     table = table.copy()
     for column in table.columns:
@@ -41,7 +47,14 @@ def numeric(table: pd.DataFrame) -> pd.DataFrame:
 
 
 def checked(table: pd.DataFrame) -> pd.DataFrame:
-    """Table with all common columns first, its values checked and its orientations wrapped."""
+    """Table with all common columns first, its values checked and its orientations wrapped.
+
+    Examples
+    --------
+    >>> table = checked(pd.DataFrame({"onset": [0, 500], "duration": 300, "orientation": [190, 45]}))
+    >>> table["orientation"].tolist(), table["contrast"].tolist()
+    ([10.0, 45.0], [1.0, 1.0])
+    """
     check_type("table", table, pd.DataFrame)
     if table.empty:
         raise ValueError("table is empty: a protocol must hold at least one presentation")
@@ -72,7 +85,15 @@ def checked(table: pd.DataFrame) -> pd.DataFrame:
 
 
 def refuse_overlap(table: pd.DataFrame) -> None:
-    """Raise a ValueError if two presentations of a sorted table overlap."""
+    """Raise a ValueError if two presentations of a sorted table overlap.
+
+    Examples
+    --------
+    >>> refuse_overlap(pd.DataFrame({"onset": [0.0, 200.0], "duration": [300.0, 300.0]}))
+    Traceback (most recent call last):
+    ...
+    ValueError: presentations 0 and 1 overlap: one ends at 300 ms, the next starts at 200 ms
+    """
     onset = table["onset"].to_numpy()
     end = onset + table["duration"].to_numpy()
     overlap = onset[1:] < end[:-1] - 1e-6
@@ -84,7 +105,14 @@ def refuse_overlap(table: pd.DataFrame) -> None:
 
 
 def rebuild(table: pd.DataFrame) -> tuple[Stimulus, ...]:
-    """Stimuli of a table, or () if one of them is of an unknown class or lacks a parameter."""
+    """Stimuli of a table, or () if one of them is of an unknown class or lacks a parameter.
+
+    Examples
+    --------
+    >>> table = pd.DataFrame({"stimulus": ["DenseNoise"], "check": 2, "hold": 10.0, "contrast": 1.0, "seed": 3})
+    >>> rebuild(table), rebuild(table.drop(columns="hold"))
+    ((DenseNoise(check=2, hold=10.0, contrast=1.0, seed=3),), ())
+    """
     import netlib.stimuli as room
 
     stimuli: list[Stimulus] = []

@@ -42,6 +42,12 @@ def flow_block(
         Let a quarter of the squares turn round for 2-4 s, after 30-90 s.
     light : bool
         Leave the positions of the squares out.
+
+    Examples
+    --------
+    >>> block = flow_block(1, "right (temp)", seconds=300, unexpected=True)
+    >>> len(block), sorted(block["square_proportion_flipped"].unique().tolist())
+    (300, [0.0, 0.25])
     """
     rng = stream(seed, "visual flow", direction)
     flags = np.zeros(seconds, bool)
@@ -72,6 +78,12 @@ def square_positions(
     """Positions of the squares (pixels from the middle of the screen), two arrays (n_rows, n_squares, frames).
 
     A square that leaves on one side comes back on the other. In each unexpected run other squares turn round.
+
+    Examples
+    --------
+    >>> x, y = square_positions(np.random.default_rng(0), np.array([False, True]), 1, frames=10)
+    >>> x.shape, round(float(x[0, 0, 1] - x[0, 0, 0]), 1)
+    ((2, 105, 10), 80.0)
     """
     width = HALF_SCREEN[0] + SQUARE_SIZE / 2
     x = rng.uniform(-width, width, N_SQUARES)

@@ -32,6 +32,13 @@ def curve_table(result: Result, level: float = 0.95) -> pd.DataFrame:
     DataFrame
         ``trial``, then ``accuracy``, ``balanced_accuracy`` (means), ``sd`` and ``se`` of the accuracy, ``low`` and
         ``high`` ends of the interval of its mean (Student), and ``success`` (fraction of simulations all right).
+
+    Examples
+    --------
+    >>> from netlib.striatum import Parameters, Phase, run_simulations
+    >>> result = run_simulations(Parameters(phases=(Phase("learning", 200),)), seed=1, simulations=20)
+    >>> curve_table(result)[["trial", "accuracy"]].iloc[[0, -1]].round(1).to_numpy().tolist()
+    [[0.0, 0.5], [200.0, 0.8]]
     """
     check_number("level", level, "", 0, 1, low_open=True, high_open=True)
     accuracy = result.accuracy
@@ -57,6 +64,16 @@ def checkpoint_table(result: Result, reference: str = "learning") -> pd.DataFram
     DataFrame
         ``simulation``, ``checkpoint``, ``trial``, ``accuracy``, ``balanced_accuracy``, ``success``, ``w_mean``,
         ``w_max``, and ``similarity``, ``cosine`` of :func:`weight_similarity`.
+
+    Examples
+    --------
+    >>> from netlib.striatum import Parameters, Phase, run_simulations
+    >>> result = run_simulations(Parameters(phases=(Phase("learning", 200),)), seed=1, simulations=20)
+    >>> checkpoint_table(result).groupby("checkpoint")[["accuracy", "similarity"]].mean().round(1)
+                accuracy  similarity
+    checkpoint
+    learning         0.8         1.0
+    start            0.5         0.5
     """
     places = result.checkpoints
     weights = result.weights
@@ -104,7 +121,15 @@ def weight_similarity(weights: Any, reference: Any) -> dict[str, np.ndarray]:
 
 
 def similarity_table(result: Result, reference: str = "learning") -> pd.DataFrame:
-    """Similarity and cosine of the weights to those at the end of a phase, at each test: means over simulations."""
+    """Similarity and cosine of the weights to those at the end of a phase, at each test: means over simulations.
+
+    Examples
+    --------
+    >>> from netlib.striatum import Parameters, Phase, run_simulations
+    >>> result = run_simulations(Parameters(phases=(Phase("learning", 200),)), seed=1, simulations=20)
+    >>> similarity_table(result)[["trial", "similarity"]].iloc[[0, -1]].round(1).to_numpy().tolist()
+    [[0.0, 0.5], [200.0, 1.0]]
+    """
     place = result.checkpoints[check_choice("reference", reference, result.checkpoints)]
     alike = weight_similarity(result.weights, result.weights[:, place, None])
     table = {"trial": result.trial}
@@ -175,6 +200,12 @@ def compare(values: Mapping[str, Any], reference: str, paired: bool = True, leve
     DataFrame
         ``condition``, ``n``, ``difference``, ``low``, ``high``, ``p``, and ``p_holm``, corrected by the method of Holm
         (1979), Scand. J. Stat. 6:65. Pairs with a NaN are left out. Without spread, p is 1 for no difference, else 0.
+
+    Examples
+    --------
+    >>> values = {"DMS": [0.9, 0.8, 1.0, 0.9], "DLS": [0.7, 0.7, 0.9, 0.6]}
+    >>> compare(values, "DMS")[["condition", "n", "difference", "p_holm"]].round(3).to_numpy().tolist()
+    [['DLS', 4, -0.175, 0.035]]
     """
     check_choice("reference", reference, check_type("values", values, Mapping))
     check_number("level", level, "", 0, 1, low_open=True, high_open=True)

@@ -152,6 +152,11 @@ def make_app(draw: Draw | None = None) -> typer.Typer:
     draw : callable, optional
         Draws for ``--plot``: takes the results by number of patterns and the stem of the files, returns the files.
         Striatum cannot reach figures by itself.
+
+    Examples
+    --------
+    >>> [command.callback.__name__ for command in make_app().registered_commands]
+    ['run', 'grid']
     """
     app = typer.Typer(no_args_is_help=True, pretty_exceptions_enable=False)
 

@@ -162,6 +162,14 @@ def simulate(parameters: Parameters, plan: Plan, record: bool = False) -> Run:
         From :func:`netlib.striatum.draw_plan`, with the same parameters.
     record : bool
         Keep spikes, potential and the weights after each trial.
+
+    Examples
+    --------
+    >>> from netlib.striatum import Parameters, Phase, draw_plan
+    >>> short = Parameters(phases=(Phase("learning", 100),))
+    >>> run = simulate(short, draw_plan(short, seed=1, simulation=0))
+    >>> run.weights.shape, run.fired.shape, run.correct.shape
+    ((12, 10), (12, 10), (100,))
     """
     p = parameters
     constants = (

@@ -54,6 +54,13 @@ class Result:
         Neurons active in each pattern.
     rewarded : ndarray of bool, shape (n_simulations, n_sets, n_pattern)
         Whether each pattern is rewarded.
+
+    Examples
+    --------
+    >>> from netlib.striatum import Phase
+    >>> result = run_simulations(Parameters(phases=(Phase("learning", 200),)), seed=1, simulations=20)
+    >>> result.checkpoints, result.accuracy.mean(axis=0)[[0, -1]].round(1).tolist()
+    ({'start': 0, 'learning': 13}, [0.5, 0.8])
     """
 
     parameters: Parameters

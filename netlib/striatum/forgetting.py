@@ -35,6 +35,13 @@ class Forgetting:
         Whether there was something to fit and the fit found a finite standard error.
     failure : str
         Why not.
+
+    Examples
+    --------
+    >>> nan = float("nan")
+    >>> curve = Forgetting(100.0, nan, 1.0, nan, base=0.5, learned=0.9, rms=0.0, half_life=100.0, success=True)
+    >>> curve([0, 100, 300]).round(2).tolist()
+    [0.9, 0.7, 0.6]
     """
 
     tau: float
@@ -66,6 +73,13 @@ def fit_forgetting(time: Any, accuracy: Any, base: float, learned: float) -> For
         Accuracy before learning.
     learned : float
         Accuracy at the end of learning.
+
+    Examples
+    --------
+    >>> time = np.arange(0, 500, 10)
+    >>> fit = fit_forgetting(time, 0.5 + 0.4 / (1 + time / 100), base=0.5, learned=0.9)
+    >>> round(fit.tau), round(fit.d, 2), fit.half_life
+    (100, 1.0, 100.0)
     """
     time = check_array("time", time, "trials", 0, ndim=1)
     accuracy = check_array("accuracy", accuracy, "", 0, 1, ndim=1)
@@ -105,7 +119,13 @@ def fit_forgetting(time: Any, accuracy: Any, base: float, learned: float) -> For
 
 
 def relearning_time(time: Any, accuracy: Any, base: float, learned: float, ratio: float = 0.8) -> float:
-    """First time at which a fraction ``ratio`` of what was learned is there again; inf if never (trials)."""
+    """First time at which a fraction ``ratio`` of what was learned is there again; inf if never (trials).
+
+    Examples
+    --------
+    >>> relearning_time([0, 10, 20, 30], [0.5, 0.7, 0.85, 0.9], base=0.5, learned=0.9)
+    20.0
+    """
     check_number("ratio", ratio, "", 0, 1)
     time, accuracy = np.asarray(time, float), np.asarray(accuracy, float)
     there = np.nonzero(accuracy - base > ratio * (learned - base))[0]
@@ -135,6 +155,14 @@ def forgetting_table(
     DataFrame
         One row for each group: the fields of :class:`Forgetting`; ``tau_capped``, at twice the phase as in the
         published analysis, and NaN where nothing was learned; ``relearning`` (trials).
+
+    Examples
+    --------
+    >>> from netlib.striatum import article, run_simulations
+    >>> result = run_simulations(article(), seed=1, simulations=20)
+    >>> table = forgetting_table(result, group=10)
+    >>> len(table), bool((table["learned"] > table["base"]).all())
+    (2, True)
     """
     check_integer("group", group, 1, len(result.simulation), "simulations")
     places = result.checkpoints

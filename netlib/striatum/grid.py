@@ -36,7 +36,13 @@ BLOCKS = {
 
 @dataclass(frozen=True)
 class Setting:
-    """One cell of a grid: the name of its file, without ending, and its parameters."""
+    """One cell of a grid: the name of its file, without ending, and its parameters.
+
+    Examples
+    --------
+    >>> Setting("main/DLS", article(Apostpre=1.0)).parameters.Apostpre
+    1.0
+    """
 
     name: str
     parameters: Parameters
@@ -103,6 +109,15 @@ def run_grid(
     ValueError
         If a file of another seed, other parameters or another number of simulations is in the way, or two settings
         have one name; nothing is run then.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> short = article(num_training_initial=0, num_training_learning=20, num_training_maintenance=0)
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     paths = run_grid([Setting("short/DMS", short)], folder, simulations=2, progress=False)
+    ...     print(paths[0].relative_to(folder), Result.load(paths[0]).accuracy.shape)
+    short/DMS.nc (2, 24)
     """
     settings = list(settings)
     check_integer("simulations", simulations, 1)
@@ -147,6 +162,14 @@ def summary_table(paths: Iterable[str | os.PathLike], group: int = 20) -> pd.Dat
         Files of :func:`run_grid`, all with the four phases of the article.
     group : int
         Simulations in a group of :func:`netlib.striatum.forgetting_table`.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     table = summary_table(run_grid([Setting("main/DMS", article())], folder, simulations=2, progress=False))
+    >>> table[["block", "Apostpre", "n_simulations"]].to_numpy().tolist()
+    [['main', -1.0, 2]]
     """
     rows = []
     for path in paths:

@@ -48,6 +48,15 @@ class Phase:
         Probability that the pattern of a trial is shown.
     pattern_set : int
         Number of the set of patterns: 0, or 1 for a second set that replaces it.
+
+    Examples
+    --------
+    >>> Phase("maintenance", trials=100, noise=4.0, reward=0.0, presentation=0.0).reward
+    0.0
+    >>> Phase("learning", presentation=1.5)
+    Traceback (most recent call last):
+    ...
+    ValueError: phase 'learning': presentation = 1.5 is out of range: it must be in [0, 1]
     """
 
     name: str
@@ -117,6 +126,12 @@ class Parameters:
     ------
     TypeError, ValueError
         If a value is illegal or two do not fit together.
+
+    Examples
+    --------
+    >>> parameters = Parameters(P=20, stim_by_pattern=5, phases=(Phase("learning", 100), Phase("recall", 50)))
+    >>> parameters.n_trials, parameters.phase_ends, parameters.threshold
+    (150, (100, 150), 0.4375)
     """
 
     P: int = 10

@@ -36,6 +36,12 @@ class Plan:
         Noise spikes in order of time: step since the start of training, and neuron; ``P`` is the background.
     noise_first : ndarray of int, shape (n_trials + 1,)
         Position in these of the first event of each trial, and their number.
+
+    Examples
+    --------
+    >>> plan = draw_plan(Parameters(), seed=1, simulation=0)
+    >>> plan.patterns.shape, len(plan.pattern), plan.spike_step.shape
+    ((1, 10, 3), 2000, (2000, 3))
     """
 
     patterns: np.ndarray
@@ -56,6 +62,12 @@ def draw_plan(parameters: Parameters, seed: int, simulation: int) -> Plan:
     Each simulation has a seed of its own, a child of the master seed, and patterns, weights, trials and noise have
     one each under it. So one simulation can be run again alone, and settings that differ only in their plasticity
     are fed the same: compare them in pairs.
+
+    Examples
+    --------
+    >>> a, b = (draw_plan(Parameters(Apostpre=value), seed=1, simulation=3) for value in (-1.0, 1.0))
+    >>> bool((a.patterns == b.patterns).all() and (a.noise_step == b.noise_step).all())
+    True
     """
     check_integer("simulation", simulation, 0)
     p = parameters

@@ -28,6 +28,14 @@ def simulate_by_steps(parameters: Parameters, plan: Plan) -> Run:
     -------
     Run
         With spikes and the weights after each trial.
+
+    Examples
+    --------
+    >>> from netlib.striatum import Phase, draw_plan
+    >>> short = Parameters(stim_duration=20.0, stim_offset=10.0, phases=(Phase("learning", 5),))
+    >>> run = simulate_by_steps(short, draw_plan(short, seed=1, simulation=0))
+    >>> run.trial_weights.shape, run.n_spikes.shape
+    ((5, 10), (5,))
     """
     return _Steps(parameters, plan).run()
 

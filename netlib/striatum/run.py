@@ -29,6 +29,11 @@ class Run:
         Weights at the end of each trial.
     active_step, active_voltage : ndarray
         Steps in which spikes arrived and potential (mV) after them; from the event-driven engine only.
+
+    Examples
+    --------
+    >>> Run(np.zeros((2, 10)), np.zeros((2, 5), bool), np.array([1, 0, -1]), np.array([1, 0, 0])).correct.tolist()
+    [1, 0, -1]
     """
 
     weights: np.ndarray

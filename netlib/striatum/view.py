@@ -39,6 +39,12 @@ class SimulationView:
         Of the last pattern set.
     in_a_row : ndarray of int, shape (n_pattern,)
         Right answers in a row to each pattern at the end of training.
+
+    Examples
+    --------
+    >>> view = view_simulation(Parameters(), seed=1, trials=5)
+    >>> view.first, view.last, view.weights.shape
+    (750, 755, (2000, 10))
     """
 
     parameters: Parameters
@@ -73,6 +79,12 @@ def view_simulation(
         Trials shown in detail.
     smooth : int
         Trials of the running mean of the training accuracy; ends are mirrored.
+
+    Examples
+    --------
+    >>> view = view_simulation(Parameters(), seed=1, first=0, trials=2)
+    >>> view.time.shape, round(float(view.voltage.min()))
+    ((1000,), -80)
     """
     p = parameters
     ends = p.phase_ends

@@ -27,7 +27,13 @@ NOT_COMPUTING = ("figures", "report", "cli", "sweep")
 
 @functools.lru_cache
 def code_version() -> str:
-    """Hash of the source of netlib, without the rooms that only draw and talk."""
+    """Hash of the source of netlib, without the rooms that only draw and talk.
+
+    Examples
+    --------
+    >>> len(code_version()), code_version() == code_version()
+    (64, True)
+    """
     folder = Path(__file__).resolve().parents[1]
     digest = hashlib.sha256()
     for path in sorted(folder.rglob("*.py")):
@@ -54,6 +60,12 @@ def key_of(function: Callable, setting: Mapping[str, Any], seed: int, context: s
         Master seed.
     context : str
         Whatever else decides the result, such as the engine.
+
+    Examples
+    --------
+    >>> from netlib.sweep.example import wave
+    >>> key_of(wave, {"noise": 0.1}, 1) == key_of(wave, {"noise": 0.2}, 1)
+    False
     """
     fixed: dict[str, Any] = {}
     while isinstance(function, functools.partial):
@@ -82,6 +94,15 @@ class Cache:
         Where they lie; made if missing.
     max_size : float
         Bound of the size of all files (MB); the least recently used go first.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     cache = Cache(folder)
+    ...     cache.put("abcd", {"rate": np.arange(3)})
+    ...     print(cache.get("abcd"), cache.get("ef01"))
+    {'rate': array([0, 1, 2])} None
     """
 
     def __init__(self, folder: str | os.PathLike, max_size: float = 2000.0) -> None:

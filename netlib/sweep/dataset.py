@@ -30,6 +30,14 @@ def assemble(
     ------
     ValueError
         If a name has arrays of different shapes at different points.
+
+    Examples
+    --------
+    >>> from netlib.sweep.points import grid
+    >>> results = [{"rate": np.array(r)} for r in (1.0, 2.0, 3.0, 4.0)]
+    >>> found = assemble(results, grid(contrast=[0.1, 1.0]), seeds=[1, 2], units={"rate": "Hz"}, facts={})
+    >>> found["rate"].dims, found["rate"].mean("seed").values.tolist(), found["rate"].attrs["unit"]
+    (('contrast', 'seed'), [1.5, 3.5], 'Hz')
     """
     shape, dims = (*points.shape, len(seeds)), (*points.dims, "seed")
     errors = [str(result["error"]) if "error" in result else "" for result in results]
@@ -63,7 +71,16 @@ def _plain(value: Any) -> Any:
 
 
 def save_sweep(found: xr.Dataset, path: str | os.PathLike) -> Path:
-    """Write a data set as NetCDF, atomically; :func:`load_sweep` reads it back."""
+    """Write a data set as NetCDF, atomically; :func:`load_sweep` reads it back.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> found = xr.Dataset({"rate": ("contrast", [1.0, 2.0])}, {"contrast": [0.1, 1.0]}, {"provenance": "{}"})
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     load_sweep(save_sweep(found, Path(folder) / "sweep.nc")).identical(found)
+    True
+    """
     bools = {name: found[name].astype("int8") for name in found.variables if found[name].dtype == bool}
     texts = {name: found[name].astype(str) for name in found.variables if found[name].dtype.kind == "O"}
     content = found.assign(bools).assign(texts).to_netcdf(engine="scipy")
@@ -77,6 +94,14 @@ def load_sweep(path: str | os.PathLike) -> xr.Dataset:
     ------
     ValueError
         If it is not such a file.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> found = xr.Dataset({"rate": ("contrast", [1.0, 2.0])}, {"contrast": [0.1, 1.0]}, {"provenance": "{}"})
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     load_sweep(save_sweep(found, Path(folder) / "sweep.nc"))["rate"].sel(contrast=1.0).item()
+    2.0
     """
     try:
         with xr.open_dataset(path, engine="scipy") as file:

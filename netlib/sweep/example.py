@@ -10,7 +10,14 @@ __all__ = ["wave"]
 
 
 def wave(seed: int, frequency: float = 1.0, noise: float = 0.1) -> dict[str, float]:
-    """Largest value of a sine of ``frequency`` (Hz) in a second, with noise (mV), and its mean."""
+    """Largest value of a sine of ``frequency`` (Hz) in a second, with noise (mV), and its mean.
+
+    Examples
+    --------
+    >>> found = wave(1, frequency=2.0, noise=0.0)
+    >>> round(float(found["height"]), 2), wave.units["height"]
+    (1.0, 'mV')
+    """
     t = np.linspace(0, 1, 100)
     values = np.sin(2 * np.pi * frequency * t) + noise * stream(seed, "wave").standard_normal(len(t))
     return {"height": values.max(), "mean": values.mean()}

@@ -22,6 +22,12 @@ class Points:
         Parameters of each point.
     dims : dict
         Name of each dimension and its coordinate values, in order; points run with the last dimension fastest.
+
+    Examples
+    --------
+    >>> points = Points(({"noise": 0.1}, {"noise": 0.2}), {"noise": [0.1, 0.2]})
+    >>> len(points), points.shape
+    (2, (2,))
     """
 
     settings: tuple[dict[str, Any], ...]
@@ -62,6 +68,11 @@ def zipped(**axes: Iterable[Any]) -> Points:
     ------
     ValueError
         If parameters have different numbers of values.
+
+    Examples
+    --------
+    >>> zipped(tau_m=[10, 20], tau_refrac=[1, 2]).settings
+    ({'tau_m': 10, 'tau_refrac': 1}, {'tau_m': 20, 'tau_refrac': 2})
     """
     values = {name: _values(name, axis) for name, axis in axes.items()}
     lengths = {name: len(axis) for name, axis in values.items()}
@@ -71,7 +82,14 @@ def zipped(**axes: Iterable[Any]) -> Points:
 
 
 def listed(settings: Iterable[Mapping[str, Any]]) -> Points:
-    """Any sets of parameters, along the dimension ``point``."""
+    """Any sets of parameters, along the dimension ``point``.
+
+    Examples
+    --------
+    >>> points = listed([{"noise": 0.1}, {"frequency": 2.0}])
+    >>> points.dims, points.settings[1]
+    ({'point': [0, 1]}, {'frequency': 2.0})
+    """
     settings = tuple(dict(each) for each in settings)
     if not settings:
         raise ValueError("settings is empty: a sweep needs at least one point")
@@ -79,7 +97,15 @@ def listed(settings: Iterable[Mapping[str, Any]]) -> Points:
 
 
 def called(function: Callable[[int], Mapping[str, Any]], n: int) -> Points:
-    """The sets of parameters ``function(0)``, ``function(1)``... up to n, such as random draws from seeded streams."""
+    """The sets of parameters ``function(0)``, ``function(1)``... up to n, such as random draws from seeded streams.
+
+    Examples
+    --------
+    >>> from netlib.seeds import stream
+    >>> points = called(lambda k: {"noise": round(float(stream(1, "draw", k).random()), 2)}, 3)
+    >>> [setting["noise"] for setting in points.settings]
+    [0.82, 0.55, 0.94]
+    """
     return listed(function(k) for k in range(check_integer("n", n, 1)))
 
 

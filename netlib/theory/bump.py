@@ -25,6 +25,13 @@ def bump_half_width(rates: ArrayLike, level: float = 0.5) -> float:
     -------
     float
         Linear between neighbours; NaN where the profile is zero or never falls to that level.
+
+    Examples
+    --------
+    >>> from netlib.orientation import hwhh_from_B_theta, von_mises
+    >>> rates = von_mises(preferred_orientations(180), 90.0, 20.0)
+    >>> round(bump_half_width(rates), 1), round(hwhh_from_B_theta(20.0), 1)
+    (24.3, 24.3)
     """
     rates = check_array("rates", rates, "", 0, ndim=1)
     check_number("level", level, "", 0, 1, low_open=True, high_open=True)
@@ -44,7 +51,13 @@ def _fall(rates: np.ndarray, height: float) -> float:
 
 
 def bump_orientation(rates: ArrayLike) -> np.ndarray | float:
-    """Orientation (deg) of the population vector ``arg(sum r exp(2i theta)) / 2`` along the last axis."""
+    """Orientation (deg) of the population vector ``arg(sum r exp(2i theta)) / 2`` along the last axis.
+
+    Examples
+    --------
+    >>> round(bump_orientation([1.0, 2.0, 1.0, 0.0]), 1)
+    45.0
+    """
     rates = np.asarray(rates, float)
     vector = rates @ np.exp(2j * np.radians(preferred_orientations(rates.shape[-1])))
     return wrap(np.degrees(np.angle(vector)) / 2)

@@ -66,6 +66,12 @@ class OrderParameters:
         Orientation of the bump (deg), unwrapped; it means nothing where ``r2`` is 0.
     half_width : ndarray, shape (n_times,)
         Half width at base of the drive ``[I]+`` (deg), ``theta_c``: 90 where all cells are active, 0 where none is.
+
+    Examples
+    --------
+    >>> path = HanselSompolinsky().steady_state(0.0)
+    >>> round(float(path.half_width[-1]), 1), tuple(round(value, 2) for value in path.last)
+    (34.9, (0.11, 0.1, 0.0))
     """
 
     times: np.ndarray
@@ -96,6 +102,12 @@ class HanselSompolinsky:
         T.
     tau : float
         Time constant (ms).
+
+    Examples
+    --------
+    >>> r0, r2, psi = HanselSompolinsky().steady_state(30.0).last
+    >>> round(r0, 2), round(r2, 2), round(psi, 1)
+    (0.11, 0.1, 30.0)
     """
 
     J0: float = -10.0
@@ -278,6 +290,12 @@ def virtual_rotation(
         ``t50`` and ``t95`` (ms from the jump to 50 and 95 % of the way; NaN if not reached), ``peak_speed`` (deg/ms)
         and ``lowest_r2``, the smallest tuned activity on the way as a fraction of that at the start.
     path : OrderParameters
+
+    Examples
+    --------
+    >>> times, path = virtual_rotation(HanselSompolinsky(tuning=0.1), jump=60.0, duration=60.0)
+    >>> round(times["t50"]), round(times["t95"]), round(float(path.psi[-1]))
+    (28, 114, 60)
     """
     check_type("model", model, HanselSompolinsky)
     jump = check_number("jump", jump, "deg", 0, 90, low_open=True, high_open=True)

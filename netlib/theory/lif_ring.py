@@ -59,6 +59,12 @@ def siegert_rate(
         Membrane time constant, refractory period, time constant of the noise (ms; 0 is white).
     v_thresh, v_reset : float
         mV.
+
+    Examples
+    --------
+    >>> rate = siegert_rate(np.array([10.0, 20.0, 30.0]), 5.0, 20.0, v_thresh=20.0, v_reset=0.0, tau_refrac=2.0)
+    >>> rate.round(1).tolist()
+    [0.9, 20.1, 43.4]
     """
     shift = SHIFT * np.sqrt(np.asarray(tau_syn) / tau)
     low, high = (v_reset - mu) / sigma + shift, (v_thresh - mu) / sigma + shift
@@ -71,7 +77,15 @@ def siegert_rate(
 
 @dataclass(frozen=True)
 class LIFCell:
-    """A leaky integrate-and-fire cell with exponential conductances (nF, ms, mV), as ``netlib.networks.Cell``."""
+    """A leaky integrate-and-fire cell with exponential conductances (nF, ms, mV), as ``netlib.networks.Cell``.
+
+    Examples
+    --------
+    >>> LIFCell(0.2, 20.0, 2.0, 5.0, 10.0, -70.0, v_reset=-50.0, v_thresh=-55.0, e_rev_E=0.0, e_rev_I=-80)
+    Traceback (most recent call last):
+    ...
+    ValueError: v_reset = -50.0 mV is out of range: it must be in (-inf, -55) mV
+    """
 
     cm: float
     tau_m: float
@@ -106,6 +120,12 @@ class RandomConnection:
         Mean number onto each cell.
     weight : float
         Each of them (uS).
+
+    Examples
+    --------
+    >>> connection = RandomConnection(B_theta=20.0, in_degree=100.0, weight=0.001)
+    >>> round(connection.in_degree * connection.weight, 3)
+    0.1
     """
 
     B_theta: float
@@ -132,6 +152,14 @@ class LIFRing:
         By "source_to_target".
     n : int
         Orientations at which the rates are computed.
+
+    Examples
+    --------
+    >>> cell = LIFCell(0.2, 20.0, 2.0, 5.0, 10.0, -70.0, -70.0, -55.0, 0.0, -80.0)
+    >>> drive = {"input_to_E": RandomConnection(20.0, 100.0, 0.0008)}
+    >>> ring = LIFRing({"E": cell, "I": cell}, {"input": 1000, "E": 400, "I": 100}, drive, n=8)
+    >>> ring.steady_state(np.array([4.0, 4, 6, 12, 20, 12, 6, 4]))["E"].round(1).tolist()
+    [1.9, 4.8, 22.0, 51.5, 67.7, 51.5, 22.0, 4.8]
     """
 
     cells: Mapping[str, LIFCell]

@@ -24,7 +24,13 @@ __all__ = ["RatePopulation", "RateRing", "von_mises_kernel"]
 
 
 def von_mises_kernel(n: int, B_theta: float, weight: float) -> np.ndarray:
-    """Kernel (n,) over the distance in cells: a von Mises profile, ``B_theta`` in deg, that sums to ``weight``."""
+    """Kernel (n,) over the distance in cells: a von Mises profile, ``B_theta`` in deg, that sums to ``weight``.
+
+    Examples
+    --------
+    >>> von_mises_kernel(4, B_theta=20.0, weight=2.0).round(2).tolist()
+    [1.57, 0.2, 0.03, 0.2]
+    """
     check_number("B_theta", B_theta, "deg", 0, low_open=True, finite=False)
     profile = von_mises(preferred_orientations(n), 0.0, B_theta)
     return check_number("weight", weight) * profile / profile.sum()
@@ -44,6 +50,11 @@ class RatePopulation:
         At least 1.
     tau : float
         Time constant (ms).
+
+    Examples
+    --------
+    >>> RatePopulation(gain=0.5, threshold=1.0, exponent=2.0).response(np.array([0.0, 2.0, 3.0])).tolist()
+    [0.0, 0.5, 2.0]
     """
 
     gain: float = 1.0
@@ -74,6 +85,13 @@ class RateRing:
         By ``"source_to_target"``: signed weight against the distance in cells; a pair left out is not connected.
     n : int
         Cells of each population.
+
+    Examples
+    --------
+    >>> ring = RateRing({"E": RatePopulation()}, {"E_to_E": von_mises_kernel(36, 20.0, 0.5)}, n=36)
+    >>> rates = ring.run({"E": np.full(36, 5.0)}, duration=200.0)["E"]
+    >>> rates.shape, round(float(rates[-1, 0]), 2)
+    ((2001, 36), 10.0)
     """
 
     populations: Mapping[str, RatePopulation]

@@ -86,6 +86,14 @@ def running_baseline(
     Returns
     -------
     ndarray, the shape of ``values``
+
+    Examples
+    --------
+    >>> trace = 2.0 + 0.1 * np.random.default_rng(1).standard_normal(3000)
+    >>> trace[1000:1100] += 1.0
+    >>> baseline = running_baseline(trace, rate=30.0)
+    >>> round(float(baseline.mean()), 2)
+    2.0
     """
     from scipy.ndimage import percentile_filter
     from scipy.special import ndtri
@@ -125,6 +133,12 @@ def noise_level(dff: np.ndarray, rate: float) -> np.ndarray | float:
     Returns
     -------
     float, or ndarray of shape (n_cells,)
+
+    Examples
+    --------
+    >>> noise = np.random.default_rng(1).standard_normal((2, 20_000)) * [[0.05], [0.1]]
+    >>> noise_level(noise, rate=30.0).round(2).tolist()
+    [0.87, 1.71]
     """
     check_number("rate", rate, "Hz", 0, low_open=True)
     values = np.asarray(dff, float)

@@ -57,6 +57,13 @@ class Deconvolution:
     lag : float
         How much later than its action potentials an event comes on average (ms): half a frame at order 1, plus
         the rise time constant, which only an indicator tells (otherwise it is left out); a whole frame at order 2.
+
+    Examples
+    --------
+    >>> dff = 0.01 * np.random.default_rng(1).standard_normal(600)
+    >>> result = deconvolve_trace(dff, 30.0, decay=400.0)
+    >>> result.order, result.decay, round(result.noise, 3), round(result.lag, 1)
+    (1, 400.0, 0.01, 16.7)
     """
 
     events: np.ndarray
@@ -126,6 +133,14 @@ def deconvolve_trace(
     ValueError
         If a parameter is out of range, the trace has NaN or fewer than 10 frames, or two ways of choosing the
         penalty are given.
+
+    Examples
+    --------
+    >>> dff = np.zeros(300)
+    >>> dff[100:] = 0.3 * np.exp(-np.arange(200) / 15)
+    >>> result = deconvolve_trace(dff, 30.0, decay=500.0, noise=0.01, baseline=0.0)
+    >>> int(result.events.argmax()), round(float(result.events.sum()), 2), result.unit
+    (100, 0.24, 'dF/F')
     """
     trace = check_array("dff", dff, "dF/F", ndim=1)
     if len(trace) < 10:
@@ -292,6 +307,15 @@ def deconvolve(recording: Recording, trace: str = "dff", name: str = "events", *
     ------
     ValueError
         If the recording has no such trace, or an option is out of range.
+
+    Examples
+    --------
+    >>> from netlib.recordings.fluorescence.joint_recordings import JointRecording
+    >>> times, noise = np.arange(600) * 33.0, 0.01 * np.random.default_rng(1).standard_normal(600)
+    >>> cell = JointRecording("one", times, noise, np.array([])).recording()
+    >>> found = deconvolve(cell, decay=400.0)
+    >>> found.traces["events"].values.shape, found.traces["events"].unit
+    ((1, 600), 'dF/F')
     """
     check_type("recording", recording, Recording)
     source = recording.traces[check_choice("trace", trace, recording.traces)]

@@ -59,6 +59,14 @@ def forward_fit(
     ------
     ValueError
         If a cell has no spike within its frames.
+
+    Examples
+    --------
+    >>> times, spikes = np.arange(1000) * 20.0, np.arange(2000.0, 18_000.0, 4000.0)
+    >>> dff = calcium_trace([spikes], rate=50.0, duration=20_000.0, indicator=GCAMP6F)[0]
+    >>> table = forward_fit(JointRecording("one", times, dff, spikes))
+    >>> len(table), round(float(table["r_preset"][0]), 1)
+    (1, 1.0)
     """
     check_number("slow", slow, "ms", 0, low_open=True)
     cells = [cells] if isinstance(cells, JointRecording) else list(cells)

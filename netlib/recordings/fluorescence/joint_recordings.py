@@ -45,6 +45,12 @@ class JointRecording:
         Preset named in the file's name.
     missing : float
         Share of frames that were left out or filled in.
+
+    Examples
+    --------
+    >>> cell = JointRecording("one", np.arange(100) * 10.0, np.zeros(100), np.array([105.0, 500.0]))
+    >>> round(cell.rate), len(cell.resample(20.0).times), np.flatnonzero(cell.resample(20.0).counts()).tolist()
+    (100, 20, [2, 10])
     """
 
     name: str

@@ -46,6 +46,11 @@ class Microscope:
         Slow change of the baseline: standard deviation of its random walk after one minute (share of F0).
     exposure : float
         Share of the frame interval over which a frame is averaged, 0 to 1.
+
+    Examples
+    --------
+    >>> round(Microscope(frame_rate=30.0, noise=2.0).noise_sd, 3), Microscope(frame_rate=25.0).dt
+    (0.115, 40.0)
     """
 
     frame_rate: float = 30.0
@@ -115,6 +120,14 @@ def image(
     ------
     ValueError
         If a population is unknown or empty, or the recording lasts less than two frames.
+
+    Examples
+    --------
+    >>> from netlib.recordings.fluorescence.joint_recordings import JointRecording
+    >>> cell = JointRecording("one", np.arange(300) * 40.0, np.zeros(300), np.array([2000.0])).recording()
+    >>> trace = image(cell, "GCaMP6s", Microscope(frame_rate=25.0, noise=0.5), seed=1).traces["dff"]
+    >>> trace.values.shape, bool(2000 < trace.times[trace.values[0].argmax()] < 2500)
+    ((1, 300), True)
     """
     check_type("recording", recording, Recording)
     optics = check_type("microscope", Microscope() if microscope is None else microscope, Microscope)

@@ -16,7 +16,13 @@ PATIENCE = 10
 
 
 def events_of(calcium: np.ndarray, g1: float, g2: float = 0.0) -> np.ndarray:
-    """Events s[t] = c[t] - g₁ c[t-1] - g₂ c[t-2], those below rounding error set to 0."""
+    """Events s[t] = c[t] - g₁ c[t-1] - g₂ c[t-2], those below rounding error set to 0.
+
+    Examples
+    --------
+    >>> events_of(np.array([0.0, 1.0, 0.5, 0.25, 1.125]), 0.5).tolist()
+    [0.0, 1.0, 0.0, 0.0, 1.0]
+    """
     events = calcium.copy()
     events[1:] -= g1 * calcium[:-1]
     events[2:] -= g2 * calcium[:-2]
@@ -39,6 +45,12 @@ def oasis_ar1(target: np.ndarray, g: float, minimum: float = 0.0) -> np.ndarray:
         Share of calcium that is left after one frame, exp(-frame / decay).
     minimum : float
         Smallest event.
+
+    Examples
+    --------
+    >>> calcium = oasis_ar1(np.array([0.0, 1.0, 0.5, 0.25, -0.1]), 0.5, 0.0)
+    >>> events_of(calcium, 0.5).round(2).tolist()
+    [0.0, 0.98, 0.0, 0.0, 0.0]
     """
     n = len(target)
     powers = np.ones(n + 1)
@@ -132,6 +144,13 @@ def pivoting_ar2(target: np.ndarray, g1: float, g2: float, free: np.ndarray) -> 
         d + r and -d r for the shares d, r of calcium left after one frame of decay and of rise.
     free : ndarray of bool, shape (n_frames,)
         Where events are thought to be: a first guess, changed in place into the answer.
+
+    Examples
+    --------
+    >>> calcium = np.array([0.0, 1.0, 1.1, 0.91, 0.671])  # one event, with g1 = 1.1 and g2 = -0.3
+    >>> found = pivoting_ar2(calcium, 1.1, -0.3, np.zeros(5, bool))
+    >>> events_of(found, 1.1, -0.3).round(2).tolist()
+    [0.0, 1.0, 0.0, 0.0, 0.0]
     """
     n = len(target)
     multiplier, inverse, lower1, lower2 = np.empty(n), np.empty(n), np.zeros(n), np.zeros(n)

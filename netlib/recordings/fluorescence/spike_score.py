@@ -13,7 +13,14 @@ __all__ = ["SpikeScore", "spike_rate_correlation"]
 
 
 class SpikeScore(NamedTuple):
-    """Pearson correlation at the best lag, and that lag (ms; positive where the inferred rate comes late)."""
+    """Pearson correlation at the best lag, and that lag (ms; positive where the inferred rate comes late).
+
+    Examples
+    --------
+    >>> score = SpikeScore(r=0.9, lag=33.3)
+    >>> f"r = {score.r}, {score.lag:.0f} ms late"
+    'r = 0.9, 33 ms late'
+    """
 
     r: float
     lag: float

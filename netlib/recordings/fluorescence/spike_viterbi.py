@@ -48,6 +48,14 @@ class SpikeInference:
         Frame rate (Hz).
     lag : float
         How much later than its action potentials a count comes on average (ms): half a frame and the rise time.
+
+    Examples
+    --------
+    >>> dff = np.zeros(300)
+    >>> dff[100:] = 0.5 * np.exp(-np.arange(200) / 12)
+    >>> result = infer_spikes(dff, 30.0, sigma=0.05)
+    >>> int(result.counts.sum()), int(result.counts.argmax()), round(result.lag)
+    (4, 100, 34)
     """
 
     counts: np.ndarray
@@ -227,6 +235,13 @@ def infer_recording(recording: Recording, trace: str = "dff", name: str = "count
     ------
     ValueError
         If the recording has no such trace, or an option is out of range.
+
+    Examples
+    --------
+    >>> from netlib.recordings.fluorescence.joint_recordings import JointRecording
+    >>> cell = JointRecording("one", np.arange(300) * 33.0, np.zeros(300), np.array([])).recording()
+    >>> float(infer_recording(cell, sigma=0.05).traces["counts"].values.sum())
+    0.0
     """
     check_type("recording", recording, Recording)
     source = recording.traces[check_choice("trace", trace, recording.traces)]

@@ -19,6 +19,11 @@ def noise_sd(trace: np.ndarray) -> float:
 
     Calcium is slow: above a quarter of the frame rate the power spectrum (Welch's, segments of 256 frames) is that of
     the noise alone, its mean 2 · variance · frame interval.
+
+    Examples
+    --------
+    >>> round(noise_sd(5.0 + 0.1 * np.random.default_rng(1).standard_normal(20_000)), 2)
+    0.1
     """
     from scipy.signal import welch
 
@@ -48,6 +53,14 @@ def time_constants(trace: np.ndarray, rate: float, order: int = 1, span: float =
     -------
     decay, rise : float
         The decay is kept within :data:`DECAYS`.
+
+    Examples
+    --------
+    >>> from scipy.signal import lfilter
+    >>> events = np.random.default_rng(1).random(20_000) < 0.02
+    >>> decay, rise = time_constants(lfilter([1.0], [1.0, -np.exp(-1000 / 30 / 500)], events), rate=30.0)
+    >>> round(decay, -2), rise
+    (500.0, 0.0)
     """
     values = check_array("trace", trace, ndim=1)
     frame = 1000.0 / check_number("rate", rate, "Hz", 0, low_open=True)
