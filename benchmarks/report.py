@@ -19,6 +19,7 @@ matplotlib.use("Agg")
 import matplotlib.pyplot as plt
 import pandas as pd
 
+from netlib.figures import save
 from netlib.figures.style import PALETTE
 
 HERE = Path(__file__).parent
@@ -125,7 +126,7 @@ def plot_networks(networks: pd.DataFrame, path: Path) -> None:
     handles = [handles[way] for way in WAYS if way in handles]
     title = "solid: conductance cells, dotted: current cells"
     figure.legend(handles=handles, loc="outside lower center", ncols=4, frameon=False, title=title)
-    figure.savefig(path, metadata={"Date": None})
+    save(figure, path)
     plt.close(figure)
 
 

@@ -73,7 +73,7 @@ def natural(folder: Path) -> None:
         ax.axvline(time, color="w", lw=0.6, ls=":")
     ax.set(xlabel="time (ms)", ylabel="orientation (deg)", yticks=(0, 45, 90, 135, 180))
     figure.colorbar(drawn, ax=ax, label="rate of the LGN channel (Hz)")
-    figure.savefig(folder / "orientation_content.png", dpi=100)
+    figures.save(figure, folder / "orientation_content.png", dpi=100)
     plt.close(figure)
 
 
@@ -97,7 +97,7 @@ def surfaces(folder: Path) -> None:
         ax.plot(1, 1, "o", mfc="none", mec="w", ms=9)
         ax.set(xlabel="I to E weight (× v1)", ylabel="E to E weight (× v1)")
         figure.colorbar(drawn, ax=ax, label=label)
-    figure.savefig(folder / "surfaces.png", dpi=100)
+    figures.save(figure, folder / "surfaces.png", dpi=100)
     plt.close(figure)
 
 

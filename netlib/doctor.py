@@ -19,6 +19,7 @@ from typing import Annotated, Any
 import typer
 
 import netlib
+from netlib.refusals import refused
 from netlib.units import check_choice, check_number
 
 __all__ = ["doctor", "examine", "run_simulator", "to_text"]
@@ -272,10 +273,7 @@ def doctor(
     timeout: Annotated[float, typer.Option(help="Longest time for each simulator (s).")] = 300.0,
 ) -> None:
     """What is installed, which simulators work, and what to do about the rest. Exit status 1 if the core is broken."""
-    try:
+    with refused(ValueError, TypeError):
         found = examine(tuple(engine or ENGINES), timeout)
-    except (ValueError, TypeError) as error:
-        typer.secho(f"netlib: {error}", fg="red", err=True)
-        raise typer.Exit(2) from None
     typer.echo(json.dumps(found, indent=2) if json_ else to_text(found))
     raise typer.Exit(0 if found["core_works"] else 1)

@@ -5,18 +5,19 @@ from __future__ import annotations
 import dataclasses
 import datetime
 import functools
+import hashlib
 import importlib.metadata
 import json
 import os
 import platform
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any, BinaryIO
 
 import numpy as np
 
-__all__ = ["atomic_write", "jsonable", "provenance", "versions", "write_json"]
+__all__ = ["atomic_write", "file_hash", "hash_of", "jsonable", "provenance", "source_hash", "versions", "write_json"]
 
 PACKAGES = (
     "netlib",
@@ -105,6 +106,43 @@ def provenance(parameters: Any, seed: int, **extra: Any) -> dict[str, Any]:
         "date": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
         **{key: jsonable(value) for key, value in extra.items()},
     }
+
+
+def hash_of(facts: Any) -> str:
+    """SHA-256 of anything that :func:`jsonable` can turn into JSON; the order of the keys of a dict does not matter.
+
+    Examples
+    --------
+    >>> hash_of({"a": 1, "b": 2}) == hash_of({"b": 2, "a": 1})
+    True
+    """
+    return hashlib.sha256(json.dumps(jsonable(facts), sort_keys=True).encode()).hexdigest()
+
+
+def file_hash(path: str | os.PathLike) -> str:
+    """SHA-256 of the content of a file.
+
+    Examples
+    --------
+    >>> file_hash(__file__) == file_hash(__file__)
+    True
+    """
+    with open(path, "rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def source_hash(paths: Iterable[Path], folder: Path) -> str:
+    """SHA-256 of the names, seen from ``folder``, and of the contents of source files, in the order given.
+
+    Examples
+    --------
+    >>> len(source_hash([Path(__file__)], Path(__file__).parent))
+    64
+    """
+    digest = hashlib.sha256()
+    for path in paths:
+        digest.update(path.relative_to(folder).as_posix().encode() + path.read_bytes())
+    return digest.hexdigest()
 
 
 def atomic_write(path: str | os.PathLike, write: Callable[[BinaryIO], Any]) -> Path:

@@ -25,11 +25,11 @@ ROOT = Path(__file__).resolve().parents[1]
 
 # Data flows from left to right; a room imports only rooms to its left.
 ROOMS = (
-    *("units", "orientation", "seeds", "provenance"),
+    *("units", "orientation", "seeds", "provenance", "refusals"),
     *("stimuli", "lgn", "networks", "recordings", "analysis", "experiments", "figures"),
     *("openscope", "report", "imaging", "teaching", "explore", "doctor", "demo", "cli"),
 )
-BASE = ROOMS[:4]
+BASE = ROOMS[:5]
 MAY_IMPORT = {room: set(ROOMS[:place]) for place, room in enumerate(ROOMS)}
 # Analysis does not know where a recording came from.
 MAY_IMPORT["analysis"] -= {"lgn", "networks"}

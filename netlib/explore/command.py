@@ -6,6 +6,8 @@ from typing import Annotated
 
 import typer
 
+from netlib.refusals import refused
+
 __all__ = ["explore"]
 
 
@@ -14,10 +16,7 @@ def explore(
     browser: Annotated[bool, typer.Option("--browser/--no-browser", help="Open the page in the browser.")] = True,
 ) -> None:
     """Open a page with sliders for stimulus, network and plasticity, and what the network does with them."""
-    try:
+    with refused(ValueError, ImportError, OSError):
         from netlib.explore.server import serve
 
         serve(port, browser=browser, ready=lambda address: typer.echo(f"The explorer is at {address} (Ctrl-C ends it)"))
-    except (ValueError, ImportError, OSError) as error:
-        typer.secho(f"netlib: {error}", fg="red", err=True)
-        raise typer.Exit(2) from None

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
+
+from netlib.refusals import refused
 
 __all__ = ["make_app"]
 
@@ -16,17 +16,6 @@ Manifest_ = Annotated[Path, typer.Argument(metavar="MANIFEST", help="A manifest:
 Jobs = Annotated[int, typer.Option("--jobs", help="Processes; the results do not depend on it.")]
 Quiet = Annotated[bool, typer.Option("--quiet", help="No progress bar.")]
 Json = Annotated[bool, typer.Option("--json", help="What was found, as JSON.")]
-
-
-@contextmanager
-def _refuses() -> Iterator[None]:
-    """Turn what a user or a file did wrong into a message on stderr and exit status 2."""
-    try:
-        yield
-    except (ValueError, TypeError, KeyError, OSError, ImportError) as error:
-        text = error.args[0] if isinstance(error, KeyError) and error.args else error
-        typer.secho(f"netlib: {text}", fg="red", err=True)
-        raise typer.Exit(2) from None
 
 
 def run(
@@ -45,7 +34,7 @@ def run(
     quiet: Quiet = False,
 ) -> None:
     """Analyse a data set; started again, it goes on where it was."""
-    with _refuses():
+    with refused():
         from netlib.imaging.pipeline import run_pipeline
         from netlib.imaging.pipeline_parameters import PipelineParameters
 
@@ -95,7 +84,7 @@ def simulate(
     quiet: Quiet = False,
 ) -> None:
     """Write a synthetic data set: .dat files, recordings, footprints, a manifest, and the truth beside."""
-    with _refuses():
+    with refused():
         from tqdm.auto import tqdm
 
         from netlib.imaging.dataset import write_dataset
@@ -116,7 +105,7 @@ def inspect(
     json_: Json = False,
 ) -> None:
     """Say what a data set holds, and name all that is missing, damaged, shuffled or mis-labelled."""
-    with _refuses():
+    with refused():
         from netlib.imaging.inspection import describe, inspect_manifest
         from netlib.imaging.jobs import Workers
 
@@ -147,7 +136,7 @@ def claims(
     quiet: Quiet = False,
 ) -> None:
     """Plant the claims about the pathways and their opposites in synthetic mice; see what is found."""
-    with _refuses():
+    with refused():
         from netlib.imaging.claims_experiment import run_claims
 
         typer.echo(f"Wrote {run_claims(output, seeds, workers=jobs, progress=False if quiet else None)}")

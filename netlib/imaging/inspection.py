@@ -12,7 +12,7 @@ from typing import Any
 import pandas as pd
 
 from netlib.imaging.jobs import Workers
-from netlib.imaging.steps import file_hash
+from netlib.provenance import file_hash
 from netlib.recordings.operant.manifest import FILES, Manifest, load_manifest, read_rows
 from netlib.recordings.operant.registration_table import read_registration
 from netlib.recordings.operant.session_loading import load_session

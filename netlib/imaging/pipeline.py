@@ -19,8 +19,8 @@ from netlib.imaging.jobs import Workers
 from netlib.imaging.pipeline_parameters import PipelineParameters
 from netlib.imaging.plan import Step, perform, plan_steps
 from netlib.imaging.results import Results
-from netlib.imaging.steps import Kept, StepStore, code_version, hash_of
-from netlib.provenance import provenance
+from netlib.imaging.steps import Kept, StepStore, code_version
+from netlib.provenance import hash_of, provenance
 from netlib.recordings.operant.manifest import Manifest
 
 __all__ = ["PipelineRun", "run_pipeline"]

@@ -18,8 +18,9 @@ from netlib.imaging.results import POOLED, Results, step_name
 from netlib.imaging.session_step import analyse_session
 from netlib.imaging.sources_step import compare_sources, size_curve
 from netlib.imaging.statistics_step import OfMouse, decoding_statistics, modulation_statistics, rate_statistics
-from netlib.imaging.steps import Kept, Result, StepStore, code_version, hash_of
+from netlib.imaging.steps import Kept, Result, StepStore, code_version
 from netlib.imaging.time_step import correlate_time
+from netlib.provenance import hash_of
 from netlib.recordings.operant.manifest import Manifest
 from netlib.recordings.operant.registration_table import read_registration
 from netlib.recordings.operant.session_loading import load_session

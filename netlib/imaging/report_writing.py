@@ -16,7 +16,8 @@ from netlib.imaging.report_modulation import modulation_section
 from netlib.imaging.report_parts import Pictures, write_table
 from netlib.imaging.report_statistics import claims_section, statistics_section
 from netlib.imaging.results import Results
-from netlib.imaging.steps import StepStore, code_version, hash_of
+from netlib.imaging.steps import StepStore, code_version
+from netlib.provenance import hash_of
 from netlib.report import Facts, Section, write_report
 
 __all__ = ["write_pipeline_report"]

@@ -6,7 +6,6 @@ A result is a mapping of names to tables (DataFrame), arrays, and whatever JSON 
 from __future__ import annotations
 
 import functools
-import hashlib
 import io
 import json
 import os
@@ -19,35 +18,20 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from netlib.provenance import atomic_write, jsonable
+from netlib.provenance import atomic_write, jsonable, source_hash
 
-__all__ = ["Kept", "Result", "StepStore", "code_version", "file_hash", "hash_of"]
+__all__ = ["Kept", "Result", "StepStore", "code_version"]
 
 Result = dict[str, Any]
 #: Rooms whose code decides a number.
 COMPUTING = ("recordings", "analysis", "imaging")
 
 
-def hash_of(facts: Any) -> str:
-    """Hash of anything JSON can hold."""
-    return hashlib.sha256(json.dumps(jsonable(facts), sort_keys=True).encode()).hexdigest()
-
-
-def file_hash(path: str | os.PathLike) -> str:
-    """Hash of the content of a file."""
-    with open(path, "rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
-
-
 @functools.lru_cache
 def code_version(rooms: tuple[str, ...] = COMPUTING) -> str:
     """Hash of the code of some rooms, by default of all that compute."""
     folder = Path(__file__).resolve().parents[1]
-    digest = hashlib.sha256()
-    for room in rooms:
-        for path in sorted((folder / room).rglob("*.py")):
-            digest.update(path.relative_to(folder).as_posix().encode() + path.read_bytes())
-    return digest.hexdigest()
+    return source_hash((path for room in rooms for path in sorted((folder / room).rglob("*.py"))), folder)
 
 
 class StepStore:

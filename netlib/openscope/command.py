@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
 from netlib.openscope.registry import PAPERS, find_panels
+from netlib.refusals import refused
 from netlib.units import check_choice
 
 __all__ = ["make_app"]
@@ -18,17 +17,6 @@ Seed = Annotated[str, typer.Option("--seed", help="Master seed: a number, or 'pa
 Table = Annotated[
     Path | None, typer.Option("--mouse-table", help="The published mouse_df.csv. Default: the one in --datadir.")
 ]
-
-
-@contextmanager
-def _refuses() -> Iterator[None]:
-    """Turn what a user did wrong into one line on stderr and exit status 2."""
-    try:
-        yield
-    except (ValueError, TypeError, KeyError, OSError, ImportError) as error:
-        text = error.args[0] if isinstance(error, KeyError) and error.args else error
-        typer.secho(f"netlib: {text}", fg="red", err=True)
-        raise typer.Exit(2) from None
 
 
 def _seed(text: str) -> int | str:
@@ -56,7 +44,7 @@ def figures(
     debug: Annotated[bool, typer.Option("--debug", help="Show where a panel failed.")] = False,
 ) -> None:
     """Make panels of the papers' figures: data (JSON) and picture (SVG) of each."""
-    with _refuses():
+    with refused():
         check_choice("paper", paper, PAPERS)
         chosen = find_panels(paper, figure, panel)
         if list_:
@@ -105,7 +93,7 @@ def download(
     quiet: Annotated[bool, typer.Option("--quiet", help="No progress bar.")] = False,
 ) -> None:
     """Fetch the NWB files of mice and sessions from DANDI 000037, resuming what was interrupted; each is verified."""
-    with _refuses():
+    with refused():
         from netlib.recordings.files import dandi_download
         from netlib.recordings.two_photon.mouse_table import MouseTable
 
@@ -141,7 +129,7 @@ def simulate(
     flow_minutes: Annotated[float, typer.Option("--flow-minutes", help="Length of each flow block (min).")] = 17.0,
 ) -> None:
     """Write simulated mice in the layout of the published files, for `figures --datadir`."""
-    with _refuses():
+    with refused():
         from netlib.openscope.parameters import PAPER_SEED
         from netlib.openscope.simulated import simulate_folder
 

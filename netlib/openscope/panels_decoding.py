@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -48,6 +48,20 @@ def _seed(seed: int, session: Session, comp: str) -> int:
     return int(stream(seed, "decoding", comp, str(session.metadata.sessid)).integers(2**62))
 
 
+def _decoded(
+    decode: Callable, members: Sequence[Session], comp: str, parameters: Parameters, seed: int, workers: int
+) -> list:
+    """What a decoder of :mod:`netlib.analysis.orientation_decoding` finds in each session."""
+    found = []
+    for session in members:
+        data, labels, counts = _trials(session, comp, parameters)
+        found.append(decode(
+            data, labels, counts=counts, n_splits=parameters.extra("n_splits"), n_shuffles=parameters.permpar.n_perms,
+            train_fraction=parameters.logregpar.train_p, seed=_seed(seed, session, comp), workers=workers,
+        ))  # fmt: skip
+    return found
+
+
 def _columns(values: np.ndarray, null: np.ndarray, prefix: str, parameters: Parameters) -> dict[str, Any]:
     """Columns of one score: mean and error over mice, null interval, p-values of test scores.
 
@@ -81,14 +95,7 @@ def scores(sessions: Sequence[Session], parameters: Parameters, seed: int, worke
     comp, rows = parameters.logregpar.comp, []
     for _, numbers in groups_of(sessions):
         for members in numbers.values():
-            each = []
-            for session in members:
-                data, labels, counts = _trials(session, comp, parameters)
-                each.append(decode_published(
-                    data, labels, counts=counts, n_splits=parameters.extra("n_splits"),
-                    n_shuffles=parameters.permpar.n_perms, train_fraction=parameters.logregpar.train_p,
-                    seed=_seed(seed, session, comp), workers=workers,
-                ))  # fmt: skip
+            each = _decoded(decode_published, members, comp, parameters, seed, workers)
             row = _facts(members, comp, parameters)
             for prefix in (f"{part}_{metric}" for part in ("test", "train") for metric in METRICS):
                 values = np.array([decoding.mean()[prefix] for decoding in each])
@@ -104,14 +111,7 @@ def timecourses(sessions: Sequence[Session], parameters: Parameters, seed: int, 
     for _, numbers in groups_of(sessions):
         for members in numbers.values():
             for comp in parameters.logregpar.comp:
-                each = []
-                for session in members:
-                    data, labels, counts = _trials(session, comp, parameters)
-                    each.append(decode_timecourse(
-                        data, labels, counts=counts, n_splits=parameters.extra("n_splits"),
-                        n_shuffles=parameters.permpar.n_perms, train_fraction=parameters.logregpar.train_p,
-                        seed=_seed(seed, session, comp), workers=workers,
-                    ))  # fmt: skip
+                each = _decoded(decode_timecourse, members, comp, parameters, seed, workers)
                 n_pre, n = round(parameters.stimpar.pre * members[0].fps), min(len(one.scores) for one in each)
                 row = _facts(members, comp, parameters) | {"time_values": (np.arange(n) - n_pre) / members[0].fps}
                 for metric in METRICS:

@@ -10,6 +10,7 @@ import pandas as pd
 from scipy import stats
 from scipy.optimize import Bounds, LinearConstraint, milp
 
+from netlib.analysis.multiple import adjust_p_values
 from netlib.striatum.experiment import Result
 from netlib.striatum.parameters import Parameters
 from netlib.units import check_array, check_choice, check_number, check_type
@@ -229,22 +230,7 @@ def compare(values: Mapping[str, Any], reference: str, paired: bool = True, leve
         half = stats.t.ppf(0.5 + level / 2, freedom) * error if error else 0.0
         rows.append((name, n, difference, difference - half, difference + half, p))
     table = pd.DataFrame(rows, columns=["condition", "n", "difference", "low", "high", "p"])
-    return table.assign(p_holm=holm(table["p"].to_numpy()))
-
-
-def holm(p: np.ndarray) -> np.ndarray:
-    """p values corrected for their number by the step-down method of Holm (1979).
-
-    Examples
-    --------
-    >>> holm(np.array([0.01, 0.04, 0.03])).round(2).tolist()
-    [0.03, 0.06, 0.06]
-    """
-    order = np.argsort(p)
-    stepped = np.maximum.accumulate(p[order] * np.arange(len(p), 0, -1))
-    corrected = np.empty(len(p))
-    corrected[order] = np.minimum(stepped, 1.0)
-    return corrected
+    return table.assign(p_holm=adjust_p_values(table["p"].to_numpy(), "holm"))
 
 
 def _mean(values: np.ndarray) -> np.ndarray:

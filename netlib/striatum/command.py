@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
+from netlib.refusals import refused
 from netlib.striatum.published import ARTICLE, PUBLISHED, article, default_n_patterns, from_options
 from netlib.units import check_integer
 
@@ -32,16 +32,6 @@ Simulations = Annotated[int, _flag("num_simu", "Simulations, each with patterns,
 Workers = Annotated[int, _flag("workers", "Threads; results do not depend on them.")]
 Legacy = Annotated[bool, _flag("legacy", "Do as the published program where ours differs on purpose.")]
 Quiet = Annotated[bool, _flag("quiet", "No progress bars.")]
-
-
-@contextmanager
-def _refuses() -> Iterator[None]:
-    """Turn bad options into one line on stderr and exit status 2."""
-    try:
-        yield
-    except (ValueError, TypeError) as error:
-        typer.secho(f"netlib: {error}", fg="red", err=True)
-        raise typer.Exit(2) from None
 
 
 def run(
@@ -92,7 +82,7 @@ def run(
     given = {key: value for key, value in locals().items() if key in PUBLISHED and value is not None}
     draw: Draw | None = context.obj
     make = article if use_article else from_options
-    with _refuses():
+    with refused(ValueError, TypeError):
         check_integer("num_simu", num_simu, 1)
         check_integer("random_seed", random_seed, 0, 2**63 - 1)
         check_integer("workers", workers, 1, 1024)
@@ -133,7 +123,7 @@ def grid(
     from netlib.provenance import atomic_write, provenance
     from netlib.striatum.grid import BLOCKS, article_grid, run_grid, summary_table
 
-    with _refuses():
+    with refused(ValueError, TypeError):
         settings = article_grid(block or tuple(BLOCKS), legacy)
         progress = False if quiet else None
         paths = run_grid(settings, save_dir, random_seed, num_simu, workers=workers, progress=progress)

@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import contextlib
 import functools
-import hashlib
 import inspect
 import io
-import json
 import os
 import zipfile
 from collections.abc import Callable, Mapping
@@ -16,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from netlib.provenance import atomic_write, jsonable, versions
+from netlib.provenance import atomic_write, file_hash, hash_of, source_hash, versions
 from netlib.units import check_number
 
 __all__ = ["Cache", "code_version", "key_of"]
@@ -35,16 +33,12 @@ def code_version() -> str:
     (64, True)
     """
     folder = Path(__file__).resolve().parents[1]
-    digest = hashlib.sha256()
-    for path in sorted(folder.rglob("*.py")):
-        if path.relative_to(folder).parts[0].removesuffix(".py") not in NOT_COMPUTING:
-            digest.update(str(path.relative_to(folder)).encode() + path.read_bytes())
-    return digest.hexdigest()
+    paths = sorted(folder.rglob("*.py"))
+    computing = (p for p in paths if p.relative_to(folder).parts[0].removesuffix(".py") not in NOT_COMPUTING)
+    return source_hash(computing, folder)
 
 
-@functools.lru_cache
-def _file_version(path: str) -> str:
-    return hashlib.sha256(Path(path).read_bytes()).hexdigest()
+_file_version = functools.lru_cache(file_hash)
 
 
 def key_of(function: Callable, setting: Mapping[str, Any], seed: int, context: str = "") -> str:
@@ -82,7 +76,7 @@ def key_of(function: Callable, setting: Mapping[str, Any], seed: int, context: s
         "code": code_version(),
         "versions": versions(),
     }
-    return hashlib.sha256(json.dumps(jsonable(facts), sort_keys=True).encode()).hexdigest()
+    return hash_of(facts)
 
 
 class Cache:
