@@ -14,9 +14,9 @@ from pathlib import Path
 
 import numpy as np
 
+from netlib.base.seeds import stream
 from netlib.networks import input_rates, preset, rate_drive, run_ring
 from netlib.networks.synapses import synapse_arrays
-from netlib.seeds import stream
 from netlib.stimuli import Grating, Protocol
 
 SEED, SECONDS = 1, 6

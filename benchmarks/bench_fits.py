@@ -6,8 +6,8 @@ from timing import Clock, measure, show  # before NumPy and NEST: it sets their 
 
 import numpy as np
 
-from netlib.analysis import fit_tuning
-from netlib.orientation import von_mises
+from netlib.base.orientation import von_mises
+from netlib.tuning import fit_tuning
 
 N_CELLS, SECONDS = 1000, 1.0
 

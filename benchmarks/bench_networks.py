@@ -20,10 +20,10 @@ import pandas as pd
 from tqdm import tqdm
 from twin import simulate
 
+from netlib.base.seeds import stream
 from netlib.networks import VonMises, input_rates, preset, rate_drive, run_ring, set_values
 from netlib.networks.parameters import RingParameters
 from netlib.networks.synapses import synapse_arrays
-from netlib.seeds import stream
 
 DURATION, SEED, IN_DEGREE, REPEATS = 500.0, 1, 100, 3
 SIZES = (120, 1000, 4000, 10_000)

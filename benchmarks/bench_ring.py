@@ -7,8 +7,8 @@ from timing import Clock, flashed, measure, ratio, show  # before NumPy and NEST
 import numpy as np
 from twin import simulate
 
+from netlib.base.seeds import stream
 from netlib.networks import input_rates, preset, rate_drive, run_ring
-from netlib.seeds import stream
 
 DURATION, SEED = 1000.0, 1
 NETLIB, TWIN = "netlib", "PyNEST twin"

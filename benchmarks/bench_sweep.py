@@ -9,9 +9,9 @@ from functools import partial
 
 import pandas as pd
 
-from netlib.experiments.responses import ring_response
 from netlib.networks import use_backend
 from netlib.sweep import grid, sweep
+from netlib.v1.responses import ring_response
 
 POINTS, WHOLE, RUNS = 64, 4096, 500
 

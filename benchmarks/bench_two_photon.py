@@ -7,8 +7,8 @@ from timing import Clock, measure, ratio, show  # before NumPy: it sets its thre
 import numpy as np
 from scipy.signal import lfilter
 
-from netlib.analysis.usi import usi, usi_null
-from netlib.recordings import deconvolve_trace
+from netlib.calcium import deconvolve_trace
+from netlib.openscope.usi import usi, usi_null
 
 TRIALS, ROIS, SHUFFLES, FEW = 1360, 1600, 10_000, 20
 PRODUCT, LOOP, DECONVOLUTION = (

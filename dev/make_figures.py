@@ -13,14 +13,14 @@ import matplotlib.pyplot as plt
 import numpy as np
 
 from netlib import figures
-from netlib.analysis import tuning_curves, tuning_table
-from netlib.experiments.full_chain import for_photographs
-from netlib.experiments.responses import ring_response
 from netlib.lgn import LGN
 from netlib.networks import preset, use_backend
 from netlib.recordings import record_ring
 from netlib.stimuli import Grating, MotionCloud, NaturalMovie, Protocol
 from netlib.sweep import grid, sweep
+from netlib.tuning import tuning_curves, tuning_table
+from netlib.v1.full_chain import for_photographs
+from netlib.v1.static_ring import ring_response
 
 SEED = 1
 

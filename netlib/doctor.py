@@ -19,8 +19,8 @@ from typing import Annotated, Any
 import typer
 
 import netlib
-from netlib.refusals import refused
-from netlib.units import check_choice, check_number
+from netlib.base.checks import check_choice, check_number
+from netlib.base.command import refused
 
 __all__ = ["doctor", "examine", "run_simulator", "to_text"]
 

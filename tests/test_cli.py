@@ -10,8 +10,8 @@ import pytest
 from typer.testing import CliRunner
 
 from netlib import cli
-from netlib.experiments import load_table
 from netlib.recordings import Recording
+from netlib.sweep import load_table
 
 ROOT = Path(__file__).resolve().parents[1]
 SMALL = [
@@ -104,7 +104,7 @@ def test_bad_input_is_one_line(tmp_path, arguments, said):
 
 
 def test_a_fault_of_ours_is_not_dressed_as_bad_input(monkeypatch, tmp_path):
-    monkeypatch.setattr("netlib.demo.run_demo", lambda *_: np.zeros(2) + np.zeros(3))  # raised here, not in netlib
+    monkeypatch.setattr("netlib.v1.demo.run_demo", lambda *_: np.zeros(2) + np.zeros(3))  # raised here, not in netlib
     result = run("demo", "--out", tmp_path)
     assert isinstance(result.exception, ValueError)
 

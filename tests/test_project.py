@@ -107,7 +107,7 @@ def test_rooms_have_no_cycle():
     ("file", "code", "expected"),
     [
         ("lgn/filters.py", "from netlib.networks import ring", "lgn may not import networks"),
-        ("networks/ring.py", "def f():\n    from netlib.analysis import fit", "networks may not import analysis"),
+        ("networks/ring.py", "def f():\n    from netlib.tuning import fit", "networks may not import analysis"),
         ("networks/ring.py", "from ..figures import raster", "networks may not import figures"),
         ("networks/ring.py", "from .. import analysis", "networks may not import analysis"),
         ("analysis/tuning.py", "import netlib.networks.ring", "analysis may not import networks"),
@@ -125,7 +125,7 @@ def test_a_planted_wrong_import_is_found(tmp_path, file, code, expected):
         (folder / room).mkdir(parents=True)
         (folder / room / "__init__.py").touch()
     (folder / "analysis/good.py").write_text(
-        "from netlib.stimuli.protocol import Protocol\nfrom netlib.units import check_number\nimport netlib\n"
+        "from netlib.stimuli.protocol import Protocol\nfrom netlib.base.checks import check_number\nimport netlib\n"
         "from netlib import recordings\nfrom . import other\nimport numpy\n"
     )
     assert wrong_imports(folder) == []
@@ -168,7 +168,7 @@ def test_import_is_light():
 
 
 def test_rooms_are_reached_by_name():
-    assert netlib.orientation.wrap(190.0) == 10.0
+    assert netlib.base.orientation.wrap(190.0) == 10.0
     assert "networks" in dir(netlib)
     with pytest.raises(AttributeError, match="no attribute 'newtorks'"):
         _ = netlib.newtorks

@@ -6,9 +6,9 @@ from typing import Annotated
 
 import typer
 
-from netlib.refusals import refused
+from netlib.base.command import refused
 
-__all__ = ["explore"]
+__all__ = ["add_to"]
 
 
 def explore(
@@ -17,6 +17,11 @@ def explore(
 ) -> None:
     """Open a page with sliders for stimulus, network and plasticity, and what the network does with them."""
     with refused(ValueError, ImportError, OSError):
-        from netlib.explore.server import serve
+        from netlib.explore.page import serve
 
         serve(port, browser=browser, ready=lambda address: typer.echo(f"The explorer is at {address} (Ctrl-C ends it)"))
+
+
+def add_to(netlib: typer.Typer) -> None:
+    """Add the command to ``netlib``."""
+    netlib.command()(explore)

@@ -2,22 +2,160 @@
 
 from __future__ import annotations
 
+import base64
 import dataclasses
+import errno
+import importlib.util
+import re
+import webbrowser
 from collections.abc import Callable
 from html import escape
 from typing import Any
 
 import panel as pn
 
-from netlib.explore.breaks import BREAKS
-from netlib.explore.controls import CHOICES, Controls
-from netlib.explore.plots import Plots, movie_uri
-from netlib.explore.run import Measures, Result
-from netlib.explore.source import to_python
-from netlib.explore.state import LIMITS, ExplorerState
-from netlib.explore.worker import Worker, outcome_of
+from netlib.base.checks import check_integer
+from netlib.explore.plots import Plots, movie_uri, plot_result
+from netlib.explore.run import BREAKS, Measures, Result, Worker, compute, outcome_of
+from netlib.explore.state import LIMITS, NETWORKS, PLASTICITY, STIMULI, ExplorerState, to_python
+from netlib.figures.style import Picture
 
-__all__ = ["Page", "sentence"]
+__all__ = ["Controls", "Explorer", "Page", "sentence", "serve"]
+
+
+# -------------------- The explorer's sliders, boxes and lists, and the state that they stand for
+
+
+#: What the page calls the preset's own value of ``ratio`` and ``delay``.
+OWN = "preset's"
+OPTIONAL = ("ratio", "delay")
+#: Sliders that end before the legal range does, where all that happens happens; the box beside takes the rest.
+SLIDER_ENDS = {
+    **dict.fromkeys(("E_to_E", "E_to_I", "I_to_E", "I_to_I"), 6.0),
+    **dict.fromkeys(("width_E", "width_I"), 6.0),
+    "input": 3.0,
+}
+GROUPS = {
+    "Stimulus": ("stimulus", "orientation", "B_theta", "contrast"),
+    "Network": (
+        *("network", "input", "E_to_E", "E_to_I", "I_to_E", "I_to_I"),
+        *("width_E", "width_I", "ratio", "delay"),
+    ),
+    "Plasticity and chance": ("plasticity", "seed"),
+}
+CHOICES = {"stimulus": STIMULI, "network": NETWORKS, "plasticity": PLASTICITY}
+#: Styles reach into the shadow root of each widget by being handed to it.
+SMALL = """
+:host { font-size: 12px; }
+label, .bk-slider-title { font-size: 12px; color: #222; }
+.bk-input { font-size: 12px; height: 23px; min-height: 23px; padding: 0 5px; }
+.bk-input-group { gap: 1px; }
+select.bk-input { padding-right: 20px; background-position: right 6px center; }
+.noUi-base, .noUi-connects { background-color: #ddd; }
+.noUi-connect { background-color: #0072B2 !important; }
+.noUi-horizontal { height: 4px; }
+.noUi-horizontal .noUi-handle { width: 12px; height: 12px; top: -5px; right: -6px; }
+"""
+
+
+class Controls:
+    """Widgets for every field of an :class:`~netlib.explore.state.ExplorerState`.
+
+    Parameters
+    ----------
+    state : ExplorerState
+        What they show at first.
+    changed : callable
+        Called with the name and the value of a field when the user lets go of its slider, or ends typing; the value
+        of a box is text if it is not a number.
+    """
+
+    def __init__(self, state: ExplorerState, changed: Callable[[str, Any], None]) -> None:
+        self._changed, self._silent = changed, True
+        self.sliders: dict[str, pn.widgets.FloatSlider] = {}
+        self.boxes: dict[str, pn.widgets.TextInput] = {}
+        self.lists: dict[str, pn.widgets.Select] = {}
+        for name, options in CHOICES.items():
+            self.lists[name] = pn.widgets.Select(
+                options=list(options), value=getattr(state, name), width=262, margin=(0, 4, 2, 4), stylesheets=[SMALL],
+            )  # fmt: skip
+            self.lists[name].param.watch(self._listener(name), "value")
+        for name, limit in LIMITS.items():
+            self.sliders[name] = pn.widgets.FloatSlider(
+                label=limit.label, start=limit.low, end=SLIDER_ENDS.get(name, limit.high), step=limit.step,
+                show_value=False, width=186, height=32, margin=(0, 8, 0, 8), stylesheets=[SMALL],
+            )  # fmt: skip
+            self.sliders[name].param.watch(self._listener(name), "value_throttled")
+        for name in (*LIMITS, "seed"):
+            self.boxes[name] = pn.widgets.TextInput(width=58, margin=(7, 0, 0, 0), stylesheets=[SMALL])
+            self.boxes[name].param.watch(self._listener(name, self._parsed), "value")
+        self.show(state)
+
+    def _listener(self, name: str, read: Callable[[str, Any], Any] = lambda name, value: value) -> Callable:
+        def listen(event: Any) -> None:
+            if not self._silent:
+                self._changed(name, read(name, event.new))
+
+        return listen
+
+    @staticmethod
+    def _parsed(name: str, text: str) -> Any:
+        """What a box says: a number where it is one, else its text; None for the preset's own."""
+        text = text.strip()
+        if name in OPTIONAL and text in ("", OWN):
+            return None
+        try:
+            return int(text) if name == "seed" else float(text.replace(",", "."))
+        except ValueError:
+            return text
+
+    def show(self, state: ExplorerState, wrong: str = "") -> None:
+        """Set all widgets, without a call of ``changed``; the box of the ``wrong`` field keeps its text, marked."""
+        self._silent = True
+        try:
+            for name, widget in self.lists.items():
+                widget.value = getattr(state, name)
+            for name, slider in self.sliders.items():
+                value = getattr(state, name)
+                slider.value = slider.start if value is None else min(max(value, slider.start), slider.end)
+                if name != wrong:
+                    self.boxes[name].value = OWN if value is None else f"{value:g}"
+            if wrong != "seed":
+                self.boxes["seed"].value = str(state.seed)
+            for name, box in self.boxes.items():
+                box.styles = {"outline": "2px solid #D55E00" if name == wrong else "none"}
+            self._use("orientation", state.stimulus != "NaturalMovie")
+            self._use("B_theta", state.stimulus == "MotionCloud")
+        finally:
+            self._silent = False
+
+    def _use(self, name: str, used: bool) -> None:
+        """Grey out what the stimulus does not have."""
+        for widget in (self.sliders[name], self.boxes[name]):
+            widget.disabled = not used
+            widget.styles = {**widget.styles, "opacity": "1" if used else "0.35"}
+
+    def column(self) -> pn.Column:
+        """All of them, below each other."""
+        rows: list[Any] = []
+        for title, names in GROUPS.items():
+            rows.append(pn.pane.HTML(f"<b>{title}</b>", margin=(5, 4, 1, 4), styles={"font-size": "13px"}))
+            rows += [self._row(name) for name in names]
+        return pn.Column(*rows, width=286, margin=0)
+
+    def _row(self, name: str) -> Any:
+        if name in self.lists:
+            return self.lists[name]
+        if name == "seed":
+            label = pn.pane.HTML(
+                "seed of network and stimulus", width=186, margin=(8, 8, 0, 8), styles={"font-size": "12px"}
+            )
+            return pn.Row(label, self.boxes[name], margin=0)
+        return pn.Row(self.sliders[name], self.boxes[name], margin=0, height=34)
+
+
+# -------------------- The explorer's page: controls to the left, what the network does to the right
+
 
 #: What fails to be a state, and how; other errors are faults of ours and are shown with their kind.
 REFUSALS = (ValueError, TypeError)
@@ -237,3 +375,201 @@ def sentence(measures: Measures) -> str:
     if measures.weight_change == measures.weight_change:
         parts.append(f"weights {measures.weight_change:+.1f} %")
     return "; ".join(parts)
+
+
+# -------------------- The explorer in a notebook: sliders where somebody can move them, else a picture
+
+
+class Explorer:
+    """A stimulus, a ring network and what it does; as the last line of a notebook's cell, with sliders.
+
+    Where nobody can move a slider (nbconvert, nbclient, papermill, or Panel is not installed) it shows as a picture,
+    and a notebook that was saved with sliders shows the picture too where its program is gone.
+
+    Parameters
+    ----------
+    **settings
+        Fields of :class:`~netlib.explore.state.ExplorerState`.
+
+    Attributes
+    ----------
+    state : ExplorerState
+        What is shown; the sliders set it.
+
+    Examples
+    --------
+    >>> explorer = Explorer(network="v1", E_to_E=2.0)
+    >>> explorer.set(contrast=0.1).state.contrast
+    0.1
+    >>> explorer.set(contrast=3.0)
+    Traceback (most recent call last):
+    ...
+    ValueError: contrast = 3.0 is out of range: it must be in [0, 1]
+    """
+
+    def __init__(self, **settings: Any) -> None:
+        self.state = ExplorerState(**settings)
+
+    def __repr__(self) -> str:
+        usual = ExplorerState()
+        own = {f.name: getattr(self.state, f.name) for f in dataclasses.fields(self.state)}
+        return f"Explorer({', '.join(f'{k}={v!r}' for k, v in own.items() if v != getattr(usual, k))})"
+
+    @property
+    def result(self) -> Result:
+        """What the network does in this state: recording, tuning, measures."""
+        return compute(self.state)
+
+    def set(self, **changes: Any) -> Explorer:
+        """Change fields of the state; a page that is open does not follow."""
+        self.state = dataclasses.replace(self.state, **changes)
+        return self
+
+    def python(self) -> str:
+        """Source code that makes the recording of this state."""
+        return to_python(self.state)
+
+    def figure(self) -> Picture:
+        """A picture of this state."""
+        return plot_result(self.result)
+
+    def page(self) -> Any:
+        """The page as a Panel layout, for a notebook or an app of one's own; its sliders set :attr:`state`.
+
+        Raises
+        ------
+        ImportError
+            Without Panel.
+        """
+        check_panel()
+
+        return Page(self.state, changed=self._follow).start().layout
+
+    def _follow(self, state: ExplorerState) -> None:
+        self.state = state
+
+    def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> Any:
+        still = {"text/plain": repr(self), "image/png": base64.b64encode(self.figure()._repr_png_()).decode()}
+        if not (_somebody_is_there() and importlib.util.find_spec("panel")):
+            return still
+        import panel as pn
+
+        pn.extension(inline=True)  # the scripts go into the notebook: it needs no network
+        bundle, metadata = self.page()._repr_mimebundle_(include, exclude)
+        bundle["text/html"] = _with_still(_with_styles(bundle["text/html"]), still["image/png"])
+        return {**bundle, **still}, metadata
+
+
+def check_panel() -> None:
+    """Raise ImportError, with what to install, if Panel is missing."""
+    if importlib.util.find_spec("panel") is None:
+        raise ImportError("the explorer's page needs Panel: pip install 'netlib[explore]'")
+
+
+def _somebody_is_there() -> bool:
+    """Whether the cell that runs was sent by a program that can ask its user something, as nbconvert cannot."""
+    try:
+        from IPython import get_ipython
+
+        return bool(get_ipython().kernel.get_parent("shell")["content"]["allow_stdin"])
+    except (ImportError, AttributeError, KeyError, TypeError):
+        return False
+
+
+def _with_still(html: str, png: str) -> str:
+    """The page's HTML with a picture that shows only as long as its root stays empty."""
+    style = "<style>.netlib-live:has(> :first-child > *) ~ .netlib-still { display: none }</style>"
+    picture = f'<img class="netlib-still" style="max-width: 100%" alt="the explorer" src="data:image/png;base64,{png}">'
+    return f'{style}<div><div class="netlib-live">{html}</div>{picture}</div>'
+
+
+def _with_styles(html: str) -> str:
+    """The page's HTML with the style sheets that it would fetch from the web put into it."""
+    from panel.io.resources import CDN_DIST, DIST_DIR
+
+    def sheet(found: re.Match) -> str:
+        path = DIST_DIR / found[1]
+        if not path.is_file():
+            return found[0]
+        return "data:text/css;base64," + base64.b64encode(path.read_bytes()).decode()
+
+    return re.sub(re.escape(CDN_DIST) + r"([\w/.-]+\.css)(?:\?v=[\w.]+)?", sheet, html)
+
+
+# -------------------- The explorer as a page: served by Panel from this computer, scripts included; it needs no ...
+
+
+def serve(
+    port: int = 5010,
+    *,
+    browser: bool = True,
+    ready: Callable[[str], Any] | None = None,
+    state: ExplorerState | None = None,
+) -> None:
+    """Serve the explorer until interrupted.
+
+    Parameters
+    ----------
+    port : int
+        Port on this computer; 0 takes a free one.
+    browser : bool
+        Open the page in the browser.
+    ready : callable, optional
+        Called with the page's address once it can be opened.
+    state : ExplorerState, optional
+        What a new page shows; by default the standard network.
+
+    Raises
+    ------
+    ImportError
+        Without Panel.
+    OSError
+        If the port is taken.
+    """
+    port = check_integer("port", port, 0, 65535)
+    check_panel()
+    import panel as pn
+
+    from netlib.explore.run import Worker
+
+    first = state or ExplorerState()
+    # The first picture is computed, and what Numba compiles compiled, while the browser opens.
+    Worker(lambda state, outcome: None, lambda function: None).ask(first)
+
+    def page() -> Any:
+        shown = Page(first, later=_in_turn(pn.state.curdoc))
+        pn.state.onload(shown.start)
+        return shown.layout
+
+    try:
+        server = pn.serve(page, port=port, address="localhost", show=False, start=False, title="netlib explorer")
+    except OSError as error:
+        if error.errno != errno.EADDRINUSE:
+            raise
+        raise OSError(f"port = {port} is taken by another program: choose another one, or 0 for any free one") from None
+    address = f"http://localhost:{server.port}/"
+    server.start()
+    if ready is not None:
+        server.io_loop.add_callback(ready, address)
+    if browser:
+        server.io_loop.add_callback(webbrowser.open, address)
+    try:
+        server.io_loop.start()
+    except KeyboardInterrupt:
+        pass
+    finally:
+        server.stop(wait=False)
+
+
+def _in_turn(document: Any) -> Callable[[Callable[[], None]], None]:
+    """What hands a function to the thread of a document, to be called when it may change the document."""
+    from panel.io.state import set_curdoc
+
+    def later(function: Callable[[], None]) -> None:
+        def call() -> None:
+            with set_curdoc(document):
+                function()
+
+        document.add_next_tick_callback(call)
+
+    return later

@@ -8,8 +8,8 @@ import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 
+from netlib.base.checks import check_type
 from netlib.figures.style import PALETTE, new_figure, styled
-from netlib.units import check_type
 
 __all__ = ["plot_stdp_window"]
 

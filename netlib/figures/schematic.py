@@ -11,10 +11,10 @@ from matplotlib.collections import LineCollection
 from matplotlib.colors import to_rgba
 from matplotlib.lines import Line2D
 
+from netlib.base.checks import check_type
 from netlib.figures.style import colour_of, name_of, new_axes, styled
 from netlib.networks.kernels import DistanceDecay, Kernel, OneToOne, Probability, VonMises
 from netlib.networks.parameters import Connection, RingParameters
-from netlib.units import check_type
 
 __all__ = ["plot_schematic", "projection_profile"]
 

@@ -15,8 +15,8 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from netlib import __version__
-from netlib.provenance import atomic_write, jsonable
-from netlib.units import check_choice, check_number, check_type
+from netlib.base.checks import check_choice, check_number, check_type
+from netlib.base.provenance import atomic_write, jsonable
 
 __all__ = ["COLOURS", "DASHES", "PALETTE", "Picture", "colour_of", "dashes_of", "save"]
 

@@ -9,9 +9,9 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from netlib.base.checks import check_array, check_integer, check_number, check_type
+from netlib.base.orientation import signed_distance, von_mises
 from netlib.figures.style import colour_of, dashes_of, new_axes, new_figure, styled
-from netlib.orientation import signed_distance, von_mises
-from netlib.units import check_array, check_integer, check_number, check_type
 
 __all__ = ["plot_population_tuning", "plot_tuning_grid"]
 
@@ -24,7 +24,7 @@ def _check_table(name: str, table: pd.DataFrame, columns: Sequence[str], key: Se
     check_type(name, table, pd.DataFrame)
     missing = [column for column in columns if column not in table.columns]
     if missing:
-        raise ValueError(f"{name} lacks the columns {missing}: it must come from netlib.analysis")
+        raise ValueError(f"{name} lacks the columns {missing}: it must come from netlib.tuning")
     if table.empty:
         raise ValueError(f"{name} is empty: it must hold at least one cell")
     if table.duplicated(list(key)).any():
@@ -60,10 +60,10 @@ def plot_tuning_grid(
     Parameters
     ----------
     curves : DataFrame
-        From :func:`netlib.analysis.tuning_curves` of one population: ``cell``, ``orientation`` (deg), ``rate`` and
+        From :func:`netlib.tuning.tuning_curves` of one population: ``cell``, ``orientation`` (deg), ``rate`` and
         ``sem`` (Hz).
     table : DataFrame
-        From :func:`netlib.analysis.tuning_table` of the same population, one row per cell.
+        From :func:`netlib.tuning.tuning_table` of the same population, one row per cell.
     cells : sequence of int, optional
         Which; by default up to 12 spread over the population.
     columns : int

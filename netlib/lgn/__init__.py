@@ -4,11 +4,8 @@
 :func:`poisson_spikes` turns rates into spikes.
 """
 
-from netlib.lgn.contrast import ContrastResponse
+from netlib.lgn.filters import TemporalKernel
 from netlib.lgn.frontend import LGN
-from netlib.lgn.idealised import von_mises_rates
-from netlib.lgn.poisson import poisson_spikes
-from netlib.lgn.rates import ChannelRates
-from netlib.lgn.temporal import TemporalKernel
+from netlib.lgn.rates import ChannelRates, ContrastResponse, poisson_spikes, von_mises_rates
 
 __all__ = ["LGN", "ChannelRates", "ContrastResponse", "TemporalKernel", "poisson_spikes", "von_mises_rates"]

@@ -8,8 +8,8 @@ from functools import lru_cache
 import numpy as np
 from scipy.fft import ifft2, ifftshift, next_fast_len
 
-from netlib.orientation import preferred_orientations
-from netlib.units import check_integer, check_number, check_orientation
+from netlib.base.checks import check_integer, check_number, check_orientation
+from netlib.base.orientation import preferred_orientations
 
 __all__ = [
     "ReceptiveFields",

@@ -7,14 +7,12 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from netlib.base.checks import check_number, check_type
+from netlib.base.orientation import preferred_orientations
 from netlib.lgn.channels import check_channels, pool, receptive_fields
-from netlib.lgn.contrast import ContrastResponse
-from netlib.lgn.rates import ChannelRates
-from netlib.lgn.spatial import check_sigmas, dog_gain, dog_response, local_contrast_moments
-from netlib.lgn.temporal import TemporalKernel, hold_matrix
-from netlib.orientation import preferred_orientations
+from netlib.lgn.filters import TemporalKernel, check_sigmas, dog_gain, dog_response, hold_matrix, local_contrast_moments
+from netlib.lgn.rates import ChannelRates, ContrastResponse
 from netlib.stimuli.movie import Movie
-from netlib.units import check_number, check_type
 
 __all__ = ["LGN"]
 
@@ -26,8 +24,8 @@ BLOCK = 2**22
 class LGN:
     """Retina and LGN as a front end: ON and OFF cells on every pixel, pooled into orientation channels.
 
-    1. Linear response L of an ON cell on every pixel: difference of Gaussians (:mod:`netlib.lgn.spatial`) and
-       biphasic temporal kernel (:mod:`netlib.lgn.temporal`). OFF cells have -L. Frames are held, and the
+    1. Linear response L of an ON cell on every pixel: difference of Gaussians (:mod:`netlib.lgn.filters`) and
+       biphasic temporal kernel (:mod:`netlib.lgn.filters`). OFF cells have -L. Frames are held, and the
        temporal integral of held frames is exact. L is scaled so that a full-contrast grating of
        spatial frequency ``sf_0`` at the best temporal frequency has amplitude 1.
     2. Contrast gain: L is multiplied by ``R(c) / c`` with R of :class:`ContrastResponse` and c the local contrast,

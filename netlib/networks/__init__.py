@@ -3,16 +3,23 @@
 ``run_ring(preset("v1"), drive, seed)`` runs one; :func:`netlib.recordings.record_ring` shows it a protocol.
 """
 
-from netlib.networks.backends import ENGINES, use_backend
 from netlib.networks.bulk import bulk_connector
 from netlib.networks.drive import SpikeDrive, input_rates, rate_drive
 from netlib.networks.kernels import DistanceDecay, Kernel, OneToOne, Probability, Uniform, VonMises
-from netlib.networks.layers import TwoRings, with_ratio
-from netlib.networks.parameters import Cell, Connection, Delay, InputTuning, RingParameters, set_values
+from netlib.networks.parameters import (
+    Cell,
+    Connection,
+    Delay,
+    InputTuning,
+    RingParameters,
+    TwoRings,
+    set_values,
+    with_ratio,
+)
 from netlib.networks.plasticity import SHAPES, STDP, VogelsSprekeler
 from netlib.networks.presets import PRESETS, preset
-from netlib.networks.ring import Activity, run_ring
-from netlib.networks.simulator import BACKENDS, open_simulator
+from netlib.networks.pynn import BACKENDS, open_simulator
+from netlib.networks.ring import ENGINES, Activity, run_ring, use_backend
 from netlib.networks.weights import Weights
 
 __all__ = [

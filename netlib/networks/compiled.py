@@ -13,10 +13,10 @@ from __future__ import annotations
 import numpy as np
 from numba import njit
 
+from netlib.base.seeds import stream
 from netlib.networks.drive import SpikeDrive
 from netlib.networks.parameters import Cell, RingParameters
 from netlib.networks.synapses import synapse_arrays
-from netlib.seeds import stream
 
 __all__ = ["CompiledRing", "CompiledWeights", "check_supported"]
 
@@ -36,7 +36,8 @@ def check_supported(parameters: RingParameters) -> None:
 
     Examples
     --------
-    >>> from netlib.networks import preset, set_values
+    >>> from netlib.networks.presets import preset
+    >>> from netlib.networks.parameters import set_values
     >>> check_supported(set_values(preset("v1"), {"excitatory.model": "EIF_cond_exp_isfa_ista"}))
     Traceback (most recent call last):
     ...
@@ -133,7 +134,7 @@ class CompiledWeights:
 
     Examples
     --------
-    >>> from netlib.networks import preset
+    >>> from netlib.networks.presets import preset
     >>> drive = SpikeDrive(np.array([0]), np.array([1.0]), preset("v1").n_input, 5.0)
     >>> weights = CompiledRing(preset("v1"), drive, 1, {}, 1.0).weights("I_to_E")
     >>> weights.set(2 * weights.get())
@@ -179,7 +180,7 @@ class CompiledRing:
 
     Examples
     --------
-    >>> from netlib.networks import preset
+    >>> from netlib.networks.presets import preset
     >>> drive = SpikeDrive(np.array([0, 1]), np.array([1.0, 2.0]), preset("v1").n_input, 5.0)
     >>> ring = CompiledRing(preset("v1"), drive, 1, {"E": np.array([0])}, 1.0)
     >>> ring.size("E"), ring.potentials()["E"].shape

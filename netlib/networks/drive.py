@@ -6,14 +6,12 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from netlib.lgn.idealised import von_mises_rates
-from netlib.lgn.poisson import poisson_spikes
-from netlib.lgn.rates import ChannelRates
+from netlib.base.checks import check_array, check_integer, check_number
+from netlib.base.orientation import preferred_orientations
+from netlib.base.seeds import stream
+from netlib.lgn.rates import ChannelRates, poisson_spikes, von_mises_rates
 from netlib.networks.parameters import RingParameters
-from netlib.orientation import preferred_orientations
-from netlib.seeds import stream
 from netlib.stimuli.protocol import Protocol
-from netlib.units import check_array, check_integer, check_number
 
 __all__ = ["SpikeDrive", "input_rates", "rate_drive"]
 
@@ -90,7 +88,7 @@ def input_rates(parameters: RingParameters, protocol: Protocol, dt: float = 1.0)
 
     Examples
     --------
-    >>> from netlib.networks import preset
+    >>> from netlib.networks.presets import preset
     >>> from netlib.stimuli import Grating
     >>> input_rates(preset("v1"), Protocol.sequence([Grating(theta=90.0)], duration=300.0))
     ChannelRates(1024 channels, 300 bins of 1 ms, mean 19 Hz)

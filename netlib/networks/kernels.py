@@ -15,9 +15,9 @@ from typing import Any
 import numpy as np
 from lazyarray import larray
 
-from netlib.orientation import von_mises
-from netlib.seeds import child, pair_uniform
-from netlib.units import check_choice, check_number
+from netlib.base.checks import check_choice, check_number
+from netlib.base.orientation import von_mises
+from netlib.base.seeds import child, pair_uniform
 
 __all__ = [
     "DistanceDecay",
@@ -248,7 +248,7 @@ def connection_mask(
 ) -> larray | None:
     """Draw which pairs connect, as a lazy boolean array; None where all do.
 
-    The draw of a pair depends on the seed, the name and the pair alone (:func:`netlib.seeds.pair_uniform`).
+    The draw of a pair depends on the seed, the name and the pair alone (:func:`netlib.base.seeds.pair_uniform`).
 
     Parameters
     ----------

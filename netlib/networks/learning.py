@@ -9,11 +9,11 @@ import numpy as np
 from numpy.typing import ArrayLike
 from tqdm.auto import tqdm
 
+from netlib.base.checks import check_array, check_choice, check_number, on_grid
 from netlib.networks.drive import SpikeDrive
 from netlib.networks.parameters import RingParameters
-from netlib.networks.stdp import Synapses
+from netlib.networks.plasticity import Synapses
 from netlib.networks.weights import Weights
-from netlib.units import check_array, check_choice, check_number, on_grid
 
 __all__ = ["Learning"]
 
@@ -43,7 +43,7 @@ class Learning:
 
     Examples
     --------
-    >>> from netlib.networks import preset
+    >>> from netlib.networks.presets import preset
     >>> learning = Learning(preset("v1"), 400.0, plastic=[(100.0, 200.0)], snapshots=[150.0])
     >>> learning.times.tolist(), learning.ends().tolist()
     ([0.0, 150.0, 400.0], [100.0, 150.0, 200.0, 400.0])

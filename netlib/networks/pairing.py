@@ -9,12 +9,12 @@ import pandas as pd
 from lazyarray import larray
 from numpy.typing import ArrayLike
 
+from netlib.base.checks import check_array, check_choice, check_number, on_grid
 from netlib.networks.drive import SpikeDrive
 from netlib.networks.kernels import Kernel, OneToOne, pairwise
 from netlib.networks.parameters import Cell, Connection, Delay, RingParameters
 from netlib.networks.plasticity import STDP, VogelsSprekeler
 from netlib.networks.ring import run_ring
-from netlib.units import check_array, check_choice, check_number, on_grid
 
 __all__ = ["measure_window"]
 

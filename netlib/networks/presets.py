@@ -7,14 +7,13 @@ from collections.abc import Callable
 
 import numpy as np
 
-from netlib.lgn.contrast import ContrastResponse
+from netlib.base.checks import check_choice
+from netlib.base.orientation import B_theta_from_ring2018
 from netlib.lgn.frontend import LGN
+from netlib.lgn.rates import ContrastResponse
 from netlib.networks.kernels import DistanceDecay, OneToOne, Uniform, VonMises
-from netlib.networks.layers import TwoRings
-from netlib.networks.parameters import Cell, Connection, Delay, InputTuning, RingParameters
+from netlib.networks.parameters import Cell, Connection, Delay, InputTuning, RingParameters, TwoRings
 from netlib.networks.plasticity import SHAPES
-from netlib.orientation import B_theta_from_ring2018
-from netlib.units import check_choice
 
 __all__ = ["PRESETS", "preset"]
 
@@ -235,7 +234,7 @@ def _mean_profile(B_theta: float) -> float:
     """Mean over orientations of a von Mises profile of peak 1."""
     from scipy.special import i0e
 
-    from netlib.orientation import kappa_from_B_theta
+    from netlib.base.orientation import kappa_from_B_theta
 
     return float(i0e(kappa_from_B_theta(B_theta)))
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import contextvars
 import time
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
@@ -12,17 +13,68 @@ import numpy as np
 from numpy.typing import ArrayLike
 from tqdm.auto import tqdm
 
-from netlib.networks.backends import chosen_backend
-from netlib.networks.differences import integration_step
+from netlib.base.checks import check_choice, check_integer, check_number, check_type
+from netlib.base.seeds import simulator_seed
 from netlib.networks.drive import SpikeDrive
-from netlib.networks.on_pynn import PyNNRing
 from netlib.networks.parameters import RingParameters
-from netlib.networks.simulator import open_simulator
+from netlib.networks.pynn import BACKENDS, PyNNRing, integration_step, open_simulator
 from netlib.networks.weights import Weights
-from netlib.seeds import simulator_seed
-from netlib.units import check_choice, check_integer, check_number, check_type
 
-__all__ = ["Activity", "run_ring"]
+__all__ = ["ENGINES", "Activity", "chosen_backend", "run_ring", "use_backend"]
+
+
+# -------------------- Which engine runs a network: named at each call, or for a whole block of code
+
+
+#: The PyNN simulators, the compiled engine, and the choice between it and NEST.
+ENGINES = (*BACKENDS, "compiled", "auto")
+_DEFAULT: contextvars.ContextVar[str] = contextvars.ContextVar("netlib backend", default="nest")
+
+
+@contextlib.contextmanager
+def use_backend(backend: str) -> Iterator[None]:
+    """Have every network run by ``backend`` where the call names none.
+
+    Parameters
+    ----------
+    backend : {"nest", "brian2", "neuron", "compiled", "auto"}
+        The engine. "auto" is the compiled engine where it knows the cells of a network, else NEST.
+
+    Examples
+    --------
+    >>> from netlib.networks.presets import preset
+    >>> with use_backend("auto"):
+    ...     chosen_backend(None, preset("v1"))
+    'compiled'
+    >>> chosen_backend(None, preset("v1"))
+    'nest'
+    """
+    token = _DEFAULT.set(check_choice("backend", backend, ENGINES))
+    try:
+        yield
+    finally:
+        _DEFAULT.reset(token)
+
+
+def chosen_backend(backend: str | None, parameters: RingParameters) -> str:
+    """The engine that runs a network: the one named, else the default, with "auto" decided.
+
+    Examples
+    --------
+    >>> from netlib.networks.presets import preset
+    >>> chosen_backend("auto", preset("v1")), chosen_backend("brian2", preset("v1"))
+    ('compiled', 'brian2')
+    """
+    name = check_choice("backend", _DEFAULT.get() if backend is None else backend, ENGINES)
+    if name != "auto":
+        return name
+    from netlib.networks.compiled import SUPPORTED
+
+    known = all(parameters.cell(population).model in SUPPORTED for population in parameters.populations)
+    return "compiled" if known else "nest"
+
+
+# -------------------- Build a ring network, run it on a drive, and bring its spikes and potentials back as flat ...
 
 
 @dataclass(frozen=True, eq=False)
@@ -92,7 +144,7 @@ def run_ring(
         Master seed; streams: topology, delays and initial potentials.
     backend : {"nest", "brian2", "neuron", "compiled", "auto"}, optional
         PyNN simulator; or the compiled engine, which runs the same network sooner; or "auto", the compiled engine
-        where it knows the cells, else NEST. By default that of :func:`~netlib.networks.backends.use_backend`, NEST
+        where it knows the cells, else NEST. By default that of :func:`~netlib.networks.ring.use_backend`, NEST
         outside of it.
     connector : {"bulk", "pynn"}
         How synapses are made: in blocks, or PyNN's own way (the same synapses, slower).
@@ -127,7 +179,8 @@ def run_ring(
 
     Examples
     --------
-    >>> from netlib.networks import input_rates, preset, rate_drive
+    >>> from netlib.networks.drive import input_rates, rate_drive
+    >>> from netlib.networks.presets import preset
     >>> from netlib.stimuli import Grating, Protocol
     >>> ring = preset("v1")
     >>> drive = rate_drive(input_rates(ring, Protocol.sequence([Grating()], 100.0)), ring.n_input, seed=1)
@@ -172,7 +225,7 @@ def _opened(
     connector: str,
     threads: int,
 ) -> Iterator[Any]:
-    """The network, built: a :class:`~netlib.networks.on_pynn.PyNNRing` or a ``CompiledRing``."""
+    """The network, built: a :class:`~netlib.networks.pynn.PyNNRing` or a ``CompiledRing``."""
     if backend == "compiled":
         from netlib.networks.compiled import CompiledRing
 

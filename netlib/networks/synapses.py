@@ -6,10 +6,10 @@ import numpy as np
 from lazyarray import larray
 from scipy.special import ndtr, ndtri
 
+from netlib.base.seeds import child, pair_uniform
 from netlib.networks.bulk import BLOCK_SYNAPSES, blocks
 from netlib.networks.kernels import connection_mask, pairwise
 from netlib.networks.parameters import Connection, Delay, RingParameters
-from netlib.seeds import child, pair_uniform
 
 __all__ = ["delay_array", "synapse_arrays", "weight_array"]
 
@@ -77,7 +77,7 @@ def synapse_arrays(
 
     Examples
     --------
-    >>> from netlib.networks import preset
+    >>> from netlib.networks.presets import preset
     >>> pre, post, weight, delay = synapse_arrays(preset("v1"), "E_to_I", seed=1)
     >>> len(pre) == len(delay), round(len(pre) / preset("v1").n_inhibitory)
     (True, 64)

@@ -8,8 +8,8 @@ from typing import Any
 
 import numpy as np
 
-from netlib.seeds import stream
-from netlib.units import check_number
+from netlib.base.checks import check_number
+from netlib.base.seeds import stream
 
 __all__ = ["SimulatorWeights", "Weights"]
 

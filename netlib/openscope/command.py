@@ -7,11 +7,11 @@ from typing import Annotated, Any
 
 import typer
 
-from netlib.openscope.registry import PAPERS, find_panels
-from netlib.refusals import refused
-from netlib.units import check_choice
+from netlib.base.checks import check_choice
+from netlib.base.command import refused
+from netlib.openscope.panels import PAPERS, find_panels
 
-__all__ = ["make_app"]
+__all__ = ["add_to", "make_app"]
 
 Seed = Annotated[str, typer.Option("--seed", help="Master seed: a number, or 'paper' for the published 905.")]
 Table = Annotated[
@@ -94,8 +94,8 @@ def download(
 ) -> None:
     """Fetch the NWB files of mice and sessions from DANDI 000037, resuming what was interrupted; each is verified."""
     with refused():
-        from netlib.recordings.files import dandi_download
-        from netlib.recordings.two_photon.mouse_table import MouseTable
+        from netlib.openscope import download as dandi_download
+        from netlib.openscope.mice import MouseTable
 
         plan = dandi_download.plan_download(
             datadir, mouse_table=MouseTable.read(mouse_table).table, mouse_ns=mouse or "any",
@@ -112,8 +112,8 @@ def download(
 
 def _keep_table(table: Path, datadir: Path) -> None:
     """Keep the table of mice beside the files, where the figures look for it."""
-    from netlib.openscope.sessions import TABLE_NAME
-    from netlib.provenance import atomic_write
+    from netlib.base.provenance import atomic_write
+    from netlib.openscope.runner import TABLE_NAME
 
     if not (datadir / TABLE_NAME).exists():
         content = table.read_bytes()
@@ -131,7 +131,7 @@ def simulate(
     """Write simulated mice in the layout of the published files, for `figures --datadir`."""
     with refused():
         from netlib.openscope.parameters import PAPER_SEED
-        from netlib.openscope.simulated import simulate_folder
+        from netlib.openscope.simulate import simulate_folder
 
         number = _seed(seed)
         table = simulate_folder(
@@ -142,7 +142,7 @@ def simulate(
 
 
 def make_app() -> typer.Typer:
-    """The sub-command, to be added to another."""
+    """The sub-command."""
     app = typer.Typer(no_args_is_help=True, pretty_exceptions_enable=False)
 
     @app.callback()
@@ -153,3 +153,8 @@ def make_app() -> typer.Typer:
     app.command()(download)
     app.command()(simulate)
     return app
+
+
+def add_to(netlib: typer.Typer) -> None:
+    """Add the sub-command to ``netlib``."""
+    netlib.add_typer(make_app(), name="openscope")

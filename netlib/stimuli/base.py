@@ -14,8 +14,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from netlib.base.checks import check_integer, check_number, check_orientation, check_type
 from netlib.stimuli.movie import Movie, frame_count
-from netlib.units import check_integer, check_number, check_orientation, check_type
 
 __all__ = ["LARGEST_SEED", "RMS_PER_CONTRAST", "Blank", "DriftingStimulus", "Stimulus", "image_axes", "texture"]
 
@@ -32,7 +32,7 @@ class Stimulus(ABC):
 
     Examples
     --------
-    >>> from netlib.stimuli import Grating
+    >>> from netlib.stimuli.gratings import Grating
     >>> stimulus = Grating(theta=0.0)
     >>> stimulus.movie(100.0, size=16), stimulus.orientation, stimulus.direction, stimulus.reversed().direction
     (Movie(10 frames of 16 x 16 pixels, 10 ms each), 0.0, 270.0, 90.0)
@@ -154,7 +154,7 @@ class DriftingStimulus(Stimulus):
 
     Examples
     --------
-    >>> from netlib.stimuli import Grating
+    >>> from netlib.stimuli.gratings import Grating
     >>> isinstance(Grating(), DriftingStimulus), Grating(theta=45.0, temporal_frequency=0.0).direction
     (True, nan)
     """

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 
-from netlib.orientation import preferred_orientations
+from netlib.base.checks import check_integer, check_number, check_type
+from netlib.base.orientation import preferred_orientations
 from netlib.stimuli.movie import Movie
-from netlib.units import check_integer, check_number, check_type
 
 __all__ = ["dominant_orientation", "orientation_content"]
 
@@ -36,7 +36,7 @@ def orientation_content(movie: Movie, n_bins: int = 36, sigma: float = 1.0) -> t
 
     Examples
     --------
-    >>> from netlib.stimuli import Grating
+    >>> from netlib.stimuli.gratings import Grating
     >>> theta, energy = orientation_content(Grating(theta=45.0).movie(50.0, size=32), n_bins=12)
     >>> energy.shape, float(theta[energy[0].argmax()])
     ((5, 12), 45.0)
@@ -68,7 +68,7 @@ def dominant_orientation(movie: Movie, sigma: float = 1.0) -> tuple[float, float
 
     Examples
     --------
-    >>> from netlib.stimuli import Grating
+    >>> from netlib.stimuli.gratings import Grating
     >>> [round(value, 2) for value in dominant_orientation(Grating(theta=30.0).movie(50.0, size=32))]
     [30.0, 1.0]
     """

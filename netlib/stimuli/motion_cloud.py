@@ -16,9 +16,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from netlib.seeds import stream
+from netlib.base.checks import check_integer, check_number, check_orientation
+from netlib.base.seeds import stream
 from netlib.stimuli.base import LARGEST_SEED, Stimulus, image_axes, texture
-from netlib.units import check_integer, check_number, check_orientation
 
 __all__ = ["MotionCloud"]
 

@@ -9,11 +9,14 @@ from pathlib import Path
 
 import numpy as np
 
-from netlib.seeds import stream
+from netlib.base.checks import check_choice, check_integer, check_number
+from netlib.base.seeds import stream
 from netlib.stimuli.base import LARGEST_SEED, Stimulus, texture
-from netlib.units import check_choice, check_integer, check_number
 
-__all__ = ["PHOTOS", "NaturalMovie"]
+__all__ = ["NATURAL_GAIN", "PHOTOS", "NaturalMovie"]
+
+#: Photographs hold less energy at the scale of the LGN's filters than a MotionCloud: by this an LGN is turned up for them.
+NATURAL_GAIN = 3.0
 
 #: Photographs inside the scikit-image wheel: nothing is downloaded.
 PHOTOS = {

@@ -6,9 +6,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from netlib.seeds import stream
+from netlib.base.checks import check_choice, check_integer, check_number
+from netlib.base.seeds import stream
 from netlib.stimuli.base import LARGEST_SEED, Stimulus, image_axes
-from netlib.units import check_choice, check_integer, check_number
 
 __all__ = ["DenseNoise", "Patch"]
 

@@ -4,34 +4,40 @@ After Perez, Cui, Vignoud, Perrin, Mendes, Touboul & Venance (2022), Cell Report
 one of their names is first used, so that the command starts without the compiler.
 """
 
-import importlib
+import lazy_loader
 
-_MODULES = {
-    "analysis": (
-        *("checkpoint_table", "compare", "curve_table", "separability_bound", "similarity_table", "weight_similarity"),
-    ),
-    "engine": ("patterns_fire", "simulate"),
-    "experiment": ("Result", "run_simulations"),
-    "forgetting": ("Forgetting", "fit_forgetting", "forgetting_table", "relearning_time"),
-    "grid": ("BLOCKS", "Setting", "article_grid", "run_grid", "summary_table"),
-    "parameters": ("LEGACY", "Parameters", "Phase"),
-    "plan": ("Plan", "draw_plan"),
-    "published": ("ARTICLE", "PUBLISHED", "article", "default_n_patterns", "from_options"),
-    "reference": ("simulate_by_steps",),
-    "on_nest": ("simulate_on_nest",),
-    "run": ("Run",),
-    "view": ("SimulationView", "view_simulation"),
-}
-_HOME = {name: module for module, names in _MODULES.items() for name in names}
-
-__all__ = sorted(_HOME)
-
-
-def __getattr__(name: str):
-    if name not in _HOME:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return getattr(importlib.import_module(f"{__name__}.{_HOME[name]}"), name)
-
-
-def __dir__() -> list[str]:
-    return [*globals(), *__all__]
+__getattr__, __dir__, __all__ = lazy_loader.attach(
+    __name__,
+    submod_attrs={
+        "analysis": [
+            "Forgetting",
+            "SimulationView",
+            "checkpoint_table",
+            "compare",
+            "curve_table",
+            "fit_forgetting",
+            "forgetting_table",
+            "relearning_time",
+            "separability_bound",
+            "similarity_table",
+            "view_simulation",
+            "weight_similarity",
+        ],
+        "engine": ["Run", "patterns_fire", "simulate"],
+        "experiment": ["Result", "run_simulations"],
+        "grid": [
+            "ARTICLE",
+            "BLOCKS",
+            "PUBLISHED",
+            "Setting",
+            "article",
+            "article_grid",
+            "default_n_patterns",
+            "from_options",
+            "run_grid",
+            "summary_table",
+        ],
+        "model": ["LEGACY", "Parameters", "Phase", "Plan", "draw_plan"],
+        "reference": ["simulate_by_steps", "simulate_on_nest"],
+    },
+)

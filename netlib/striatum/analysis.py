@@ -3,26 +3,38 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
 
+import lmfit
 import numpy as np
 import pandas as pd
 from scipy import stats
 from scipy.optimize import Bounds, LinearConstraint, milp
 
-from netlib.analysis.multiple import adjust_p_values
+from netlib.base.checks import check_array, check_choice, check_integer, check_number, check_type
+from netlib.statistics.resampling import adjust_p_values
+from netlib.striatum.engine import simulate
 from netlib.striatum.experiment import Result
-from netlib.striatum.parameters import Parameters
-from netlib.units import check_array, check_choice, check_number, check_type
+from netlib.striatum.model import Parameters, draw_plan
 
 __all__ = [
+    "Forgetting",
+    "SimulationView",
     "checkpoint_table",
     "compare",
     "curve_table",
+    "fit_forgetting",
+    "forgetting_table",
+    "relearning_time",
     "separability_bound",
     "similarity_table",
+    "view_simulation",
     "weight_similarity",
 ]
+
+
+# -------------------- What simulations say: curves, checkpoints, similarity of weights, what could be learned at ...
 
 
 def curve_table(result: Result, level: float = 0.95) -> pd.DataFrame:
@@ -238,3 +250,308 @@ def _mean(values: np.ndarray) -> np.ndarray:
     good = np.isfinite(values)
     total = np.where(good, values, 0.0).sum(0)
     return np.divide(total, good.sum(0), out=np.full(total.shape, np.nan), where=good.sum(0) > 0)
+
+
+# -------------------- One simulation in detail, for looking at
+
+
+@dataclass(frozen=True)
+class SimulationView:
+    """One simulation, and its spikes and potential in a few trials.
+
+    Parameters
+    ----------
+    parameters : Parameters
+    first, last : int
+        Trials shown in detail: from ``first`` until before ``last``.
+    spike_time, spike_neuron : ndarray
+        Cortical spikes (ms since the start of training, neuron) in these trials.
+    background_time, output_time : ndarray
+        Background and postsynaptic spikes in these trials (ms).
+    time, voltage : ndarray
+        Potential of the neuron (ms, mV) in these trials.
+    weights : ndarray, shape (n_trials, P)
+        After each trial.
+    training_accuracy : ndarray, shape (n_trials,)
+        Right answers in training: running mean over 41 trials, NaN where fewer than five of them
+        showed a pattern.
+    test_trial, test_accuracy : ndarray, shape (n_tests,)
+    rewarded : ndarray of bool, shape (n_pattern,)
+        Of the last pattern set.
+    in_a_row : ndarray of int, shape (n_pattern,)
+        Right answers in a row to each pattern at the end of training.
+
+    Examples
+    --------
+    >>> view = view_simulation(Parameters(), seed=1, trials=5)
+    >>> view.first, view.last, view.weights.shape
+    (750, 755, (2000, 10))
+    """
+
+    parameters: Parameters
+    first: int
+    last: int
+    spike_time: np.ndarray
+    spike_neuron: np.ndarray
+    background_time: np.ndarray
+    output_time: np.ndarray
+    time: np.ndarray
+    voltage: np.ndarray
+    weights: np.ndarray
+    training_accuracy: np.ndarray
+    test_trial: np.ndarray
+    test_accuracy: np.ndarray
+    rewarded: np.ndarray
+    in_a_row: np.ndarray
+
+
+def view_simulation(
+    parameters: Parameters, seed: int, simulation: int = 0, first: int | None = None, trials: int = 10, smooth: int = 41
+) -> SimulationView:
+    """Run one simulation and keep what a figure of it needs.
+
+    Parameters
+    ----------
+    parameters, seed, simulation
+        As for :func:`netlib.striatum.draw_plan`.
+    first : int, optional
+        First trial shown in detail; by default the middle of the second phase, or of training.
+    trials : int
+        Trials shown in detail.
+    smooth : int
+        Trials of the running mean of the training accuracy; ends are mirrored.
+
+    Examples
+    --------
+    >>> view = view_simulation(Parameters(), seed=1, first=0, trials=2)
+    >>> view.time.shape, round(float(view.voltage.min()))
+    ((1000,), -80)
+    """
+    p = parameters
+    ends = p.phase_ends
+    middle = (ends[0] + ends[1]) // 2 if len(ends) > 1 else ends[0] // 2
+    first = check_integer("first", min(middle, p.n_trials - 1) if first is None else first, 0, p.n_trials - 1, "trials")
+    last = min(p.n_trials, first + check_integer("trials", trials, 1, unit="trials"))
+    plan = draw_plan(p, seed, simulation)
+    run = simulate(p, plan, record=True)
+    start, stop = first * p.steps, last * p.steps
+    noise = slice(plan.noise_first[first], plan.noise_first[last])
+    step, source = [plan.noise_step[noise]], [plan.noise_source[noise]]
+    sets = np.array([phase.pattern_set for phase in p.phases])[plan.phase]
+    for trial in np.flatnonzero(plan.shown[first:last]) + first:
+        step.append(trial * p.steps + plan.spike_step[trial])
+        source.append(plan.patterns[sets[trial], plan.pattern[trial]])
+    step, source = np.concatenate(step), np.concatenate(source)
+    time, voltage = _voltage(p, run.active_step, run.active_voltage, start, stop)
+    tests = np.array(p.test_sets())
+    expected = plan.rewarded[tests]
+    return SimulationView(
+        p, first, last,
+        spike_time=step[source < p.P] * p.dt, spike_neuron=source[source < p.P],
+        background_time=step[source == p.P] * p.dt,
+        output_time=run.spikes[(run.spikes >= start) & (run.spikes < stop)] * p.dt,
+        time=time, voltage=voltage, weights=run.trial_weights,
+        training_accuracy=_running_mean(run.correct, check_integer("smooth", smooth, 1, unit="trials")),
+        test_trial=np.array(p.test_trials()), test_accuracy=(run.fired == expected).mean(-1),
+        rewarded=plan.rewarded[sets[-1]], in_a_row=_in_a_row(plan.pattern, run.correct, sets, p.n_pattern),
+    )  # fmt: skip
+
+
+def _voltage(p: Parameters, step: np.ndarray, V: np.ndarray, start: int, stop: int) -> tuple[np.ndarray, np.ndarray]:
+    """Potential at every step of a stretch: it decays from the last step in which something arrived."""
+    every = np.arange(start, stop)
+    last = np.searchsorted(step, every, side="right") - 1
+    since = every - np.where(last < 0, 0, step[last])
+    above = np.where(last < 0, 0.0, V[last] - p.E_L)
+    return every * p.dt, p.E_L + above * (1.0 - p.dt / p.tau_m) ** since
+
+
+def _running_mean(correct: np.ndarray, width: int) -> np.ndarray:
+    """Running mean with mirrored ends over the trials that showed a pattern, where there are five."""
+    half = min(width // 2, len(correct) - 1)
+    padded = np.pad(correct.astype(float), half, mode="reflect")
+    shown = padded >= 0
+    kernel = np.ones(2 * half + 1)
+    total = np.convolve(np.where(shown, padded, 0.0), kernel, mode="valid")
+    count = np.convolve(shown.astype(float), kernel, mode="valid")
+    return np.divide(total, count, out=np.full(len(total), np.nan), where=count > 4.5)
+
+
+def _in_a_row(pattern: np.ndarray, correct: np.ndarray, sets: np.ndarray, n_pattern: int) -> np.ndarray:
+    """Right answers in a row at the end; a new pattern set starts at 0."""
+    found = np.zeros(n_pattern, int)
+    for k in range(n_pattern):
+        answers = correct[(pattern == k) & (sets == sets[-1]) & (correct >= 0)]
+        wrong = np.flatnonzero(answers == 0)
+        found[k] = len(answers) - (wrong[-1] + 1 if len(wrong) else 0)
+    return found
+
+
+# -------------------- How fast what was learned is lost, and learned again
+
+
+@dataclass(frozen=True)
+class Forgetting:
+    """Fit of a forgetting curve: A(t) = base + (learned - base) (1 + t / (tau d))**(-d), of Lomax or Burr XII.
+
+    Parameters
+    ----------
+    tau, tau_se : float
+        Time at which the tangent at t = 0 reaches the base, and its standard error (trials).
+    d, d_se : float
+        Exponent, large where the decay is exponential, and its standard error.
+    base, learned : float
+        Accuracies between which the curve falls, given and not fitted.
+    rms : float
+        Root mean square residual (accuracy).
+    half_life : float
+        First time at which half of what was learned is lost, from the data; inf if never (trials).
+    success : bool
+        Whether there was something to fit and the fit found a finite standard error.
+    failure : str
+        Why not.
+
+    Examples
+    --------
+    >>> nan = float("nan")
+    >>> curve = Forgetting(100.0, nan, 1.0, nan, base=0.5, learned=0.9, rms=0.0, half_life=100.0, success=True)
+    >>> curve([0, 100, 300]).round(2).tolist()
+    [0.9, 0.7, 0.6]
+    """
+
+    tau: float
+    tau_se: float
+    d: float
+    d_se: float
+    base: float
+    learned: float
+    rms: float
+    half_life: float
+    success: bool
+    failure: str = ""
+
+    def __call__(self, time: Any) -> np.ndarray:
+        """Accuracy ``time`` trials after learning stopped."""
+        return self.base + (self.learned - self.base) * (1 + np.asarray(time) / (self.tau * self.d)) ** -self.d
+
+
+def fit_forgetting(time: Any, accuracy: Any, base: float, learned: float) -> Forgetting:
+    """Fit the loss of accuracy by least squares, with lmfit; tau d here is g of the published analysis.
+
+    Parameters
+    ----------
+    time : array
+        Trials since learning stopped.
+    accuracy : array
+        Mean accuracy at these times.
+    base : float
+        Accuracy before learning.
+    learned : float
+        Accuracy at the end of learning.
+
+    Examples
+    --------
+    >>> time = np.arange(0, 500, 10)
+    >>> fit = fit_forgetting(time, 0.5 + 0.4 / (1 + time / 100), base=0.5, learned=0.9)
+    >>> round(fit.tau), round(fit.d, 2), fit.half_life
+    (100, 1.0, 100.0)
+    """
+    time = check_array("time", time, "trials", 0, ndim=1)
+    accuracy = check_array("accuracy", accuracy, "", 0, 1, ndim=1)
+    if len(time) != len(accuracy) or len(time) < 3:
+        raise ValueError(f"time and accuracy have {len(time)} and {len(accuracy)} values: give as many, at least 3")
+    span = time.max()
+    lost = np.nonzero(accuracy <= (base + learned) / 2)[0]
+    half_life = float(time[lost[0]]) if len(lost) else np.inf
+    if learned <= base:
+        nan = float("nan")
+        return Forgetting(nan, nan, nan, nan, base, learned, nan, half_life, False, "nothing was learned")
+
+    def residual(values: lmfit.Parameters) -> np.ndarray:
+        tau, d = np.exp(values["log_tau"].value), np.exp(values["log_d"].value)
+        return base + (learned - base) * (1 + time / (tau * d)) ** -d - accuracy
+
+    fits = []
+    for start in (span / 50, span / 5, span):
+        values = lmfit.Parameters()
+        values.add("log_tau", np.log(start), min=np.log(1e-2), max=np.log(1e4 * span))
+        values.add("log_d", 0.0, min=np.log(1e-2), max=np.log(1e3))
+        fits.append(lmfit.minimize(residual, values))
+    best = min(fits, key=lambda fit: fit.chisqr)
+    tau, d = (float(np.exp(best.params[name].value)) for name in ("log_tau", "log_d"))
+    # Errors of the logarithms, carried over.
+    errors = [best.params[name].stderr for name in ("log_tau", "log_d")]
+    tau_se, d_se = (float("nan") if e is None else float(e * v) for e, v in zip(errors, (tau, d), strict=True))
+    failure = ""
+    if not best.success:
+        failure = "the fit did not converge"
+    elif not np.isfinite(tau_se):
+        failure = "the data do not fix tau"
+    elif tau > 2 * span:
+        failure = "tau is more than twice the time observed"
+    rms = float(np.sqrt(np.mean(best.residual**2)))
+    return Forgetting(tau, tau_se, d, d_se, base, learned, rms, half_life, not failure, failure)
+
+
+def relearning_time(time: Any, accuracy: Any, base: float, learned: float, ratio: float = 0.8) -> float:
+    """First time at which a fraction ``ratio`` of what was learned is there again; inf if never (trials).
+
+    Examples
+    --------
+    >>> relearning_time([0, 10, 20, 30], [0.5, 0.7, 0.85, 0.9], base=0.5, learned=0.9)
+    20.0
+    """
+    check_number("ratio", ratio, "", 0, 1)
+    time, accuracy = np.asarray(time, float), np.asarray(accuracy, float)
+    there = np.nonzero(accuracy - base > ratio * (learned - base))[0]
+    return float(time[there[0]]) if len(there) else np.inf
+
+
+def forgetting_table(
+    result: Result,
+    group: int = 20,
+    ratio: float = 0.8,
+    phases: tuple[str, str, str, str] = ("initial", "learning", "maintenance", "recall"),
+) -> pd.DataFrame:
+    """Forgetting and relearning of groups of simulations, from the mean curve of each.
+
+    Parameters
+    ----------
+    result : Result
+    group : int
+        Simulations in a group; a rest that makes no whole group is left out.
+    ratio : float
+        See :func:`relearning_time`.
+    phases : tuple of str
+        Names of the phases before learning, of learning, forgetting and relearning.
+
+    Returns
+    -------
+    DataFrame
+        One row for each group: the fields of :class:`Forgetting`; ``tau_capped``, at twice the phase as in the
+        published analysis, and NaN where nothing was learned; ``relearning`` (trials).
+
+    Examples
+    --------
+    >>> from netlib.striatum import article, run_simulations
+    >>> result = run_simulations(article(), seed=1, simulations=20)
+    >>> table = forgetting_table(result, group=10)
+    >>> len(table), bool((table["learned"] > table["base"]).all())
+    (2, True)
+    """
+    check_integer("group", group, 1, len(result.simulation), "simulations")
+    places = result.checkpoints
+    first, start, stop, last = (places[check_choice("phase", name, places)] for name in phases)
+    rows = []
+    for i in range(len(result.simulation) // group):
+        curve = result.accuracy[i * group : (i + 1) * group].mean(0)
+        base, learned = float(curve[first]), float(curve[start])
+        time = result.trial[start:stop] - result.trial[start]
+        fit = fit_forgetting(time, curve[start:stop], base, learned)
+        again = relearning_time(
+            result.trial[stop : last + 1] - result.trial[stop], curve[stop : last + 1], base, learned, ratio
+        )
+        cap = 2.0 * (result.trial[stop] - result.trial[start])
+        row = {name: getattr(fit, name) for name in Forgetting.__dataclass_fields__}
+        rows.append({"group": i, **row, "tau_capped": np.minimum(fit.tau, cap), "relearning": again})
+    return pd.DataFrame(rows)

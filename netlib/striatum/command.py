@@ -2,20 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
-from netlib.refusals import refused
-from netlib.striatum.published import ARTICLE, PUBLISHED, article, default_n_patterns, from_options
-from netlib.units import check_integer
+from netlib.base.checks import check_integer
+from netlib.base.command import refused
+from netlib.striatum.grid import ARTICLE, PUBLISHED, article, default_n_patterns, from_options
 
-__all__ = ["make_app"]
-
-#: Draws the results of a run into a folder: (results by number of patterns, folder) -> files.
-Draw = Callable[[dict[int, Any], Path], list[Path]]
+__all__ = ["add_to", "make_app"]
 
 
 def _option(name: str, meaning: str) -> Any:
@@ -35,7 +31,6 @@ Quiet = Annotated[bool, _flag("quiet", "No progress bars.")]
 
 
 def run(
-    context: typer.Context,
     P: Annotated[int | None, _option("P", "Cortical neurons.")] = None,
     stim_by_pattern: Annotated[int | None, _option("stim_by_pattern", "Active neurons in a pattern.")] = None,
     n_pattern: Annotated[
@@ -80,7 +75,6 @@ def run(
 ) -> None:
     """Learning, forgetting and relearning in many simulations of one setting."""
     given = {key: value for key, value in locals().items() if key in PUBLISHED and value is not None}
-    draw: Draw | None = context.obj
     make = article if use_article else from_options
     with refused(ValueError, TypeError):
         check_integer("num_simu", num_simu, 1)
@@ -88,8 +82,6 @@ def run(
         check_integer("workers", workers, 1, 1024)
         numbers = n_pattern or default_n_patterns(given.get("P", PUBLISHED["P"]))
         settings = {n: make(n_pattern=n, legacy=legacy, **given) for n in numbers}
-        if plot and draw is None:
-            raise ValueError("plot = True needs figures, which this command was made without")
     from netlib.striatum.analysis import checkpoint_table
     from netlib.striatum.experiment import run_simulations
 
@@ -102,8 +94,11 @@ def run(
         typer.echo(f"{n} patterns, {num_simu} simulations, means:\n{means.to_string(float_format='{:.3f}'.format)}")
         if save:
             typer.echo(f"Wrote {results[n].save(folder.with_name(f'{folder.name}_n{n}.nc'))}")
-    for file in draw(results, folder) if plot else ():
-        typer.echo(f"Wrote {file}")
+    if plot:
+        from netlib.striatum.figures import draw_run
+
+        for file in draw_run(results, folder):
+            typer.echo(f"Wrote {file}")
 
 
 def grid(
@@ -120,7 +115,7 @@ def grid(
     """The article's grids: 416 settings, one NetCDF file each, and a table of all; started again, it goes on."""
     import json
 
-    from netlib.provenance import atomic_write, provenance
+    from netlib.base.provenance import atomic_write, provenance
     from netlib.striatum.grid import BLOCKS, article_grid, run_grid, summary_table
 
     with refused(ValueError, TypeError):
@@ -134,14 +129,8 @@ def grid(
     typer.echo(f"Wrote {len(paths)} files and {summary}")
 
 
-def make_app(draw: Draw | None = None) -> typer.Typer:
-    """The sub-command, to be added to another.
-
-    Parameters
-    ----------
-    draw : callable, optional
-        Draws for ``--plot``: takes the results by number of patterns and the stem of the files, returns the files.
-        Striatum cannot reach figures by itself.
+def make_app() -> typer.Typer:
+    """The sub-command.
 
     Examples
     --------
@@ -151,10 +140,14 @@ def make_app(draw: Draw | None = None) -> typer.Typer:
     app = typer.Typer(no_args_is_help=True, pretty_exceptions_enable=False)
 
     @app.callback()
-    def striatum(context: typer.Context) -> None:
+    def striatum() -> None:
         """A striatal neuron that learns, keeps and forgets rewarded patterns by STDP."""
-        context.obj = draw
 
     app.command()(run)
     app.command()(grid)
     return app
+
+
+def add_to(netlib: typer.Typer) -> None:
+    """Add the sub-command to ``netlib``."""
+    netlib.add_typer(make_app(), name="striatum")

@@ -14,11 +14,10 @@ import numpy as np
 from scipy.io import netcdf_file
 from tqdm.auto import tqdm
 
-from netlib.provenance import atomic_write, jsonable, versions
+from netlib.base.checks import check_array, check_integer, check_type
+from netlib.base.provenance import atomic_write, jsonable, versions
 from netlib.striatum.engine import simulate
-from netlib.striatum.parameters import Parameters, Phase
-from netlib.striatum.plan import draw_plan
-from netlib.units import check_array, check_integer, check_type
+from netlib.striatum.model import Parameters, Phase, draw_plan
 
 __all__ = ["Result", "run_simulations"]
 

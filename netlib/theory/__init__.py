@@ -1,11 +1,17 @@
 """Rate theories of the ring, each with its paper's equations, to hold the spiking ring against."""
 
-from netlib.theory.bump import bump_half_width, bump_orientation
 from netlib.theory.hansel_sompolinsky import HanselSompolinsky, OrderParameters, theta_c, virtual_rotation
-from netlib.theory.ladret2023 import VarianceRing, published_cv
 from netlib.theory.lif_ring import LIFCell, LIFRing, RandomConnection, siegert_rate
-from netlib.theory.rate_ring import RatePopulation, RateRing, von_mises_kernel
-from netlib.theory.ssn import SupralinearRing
+from netlib.theory.rings import (
+    RatePopulation,
+    RateRing,
+    SupralinearRing,
+    VarianceRing,
+    bump_half_width,
+    bump_orientation,
+    published_cv,
+    von_mises_kernel,
+)
 
 __all__ = [
     "HanselSompolinsky",

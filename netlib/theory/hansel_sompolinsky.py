@@ -29,8 +29,8 @@ import numpy as np
 from scipy.integrate import solve_ivp
 from scipy.optimize import brentq
 
-from netlib.orientation import preferred_orientations
-from netlib.units import check_array, check_integer, check_number, check_type
+from netlib.base.checks import check_array, check_integer, check_number, check_type
+from netlib.base.orientation import preferred_orientations
 
 __all__ = ["HanselSompolinsky", "OrderParameters", "theta_c", "virtual_rotation"]
 

@@ -29,8 +29,8 @@ import numpy as np
 from numpy.typing import ArrayLike
 from scipy.special import erfcx
 
-from netlib.theory.rate_ring import von_mises_kernel
-from netlib.units import check_array, check_integer, check_number, check_type
+from netlib.base.checks import check_array, check_integer, check_number, check_type
+from netlib.theory.rings import von_mises_kernel
 
 __all__ = ["LIFCell", "LIFRing", "RandomConnection", "siegert_rate"]
 

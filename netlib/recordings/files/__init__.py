@@ -1,1 +1,0 @@
-"""Recordings to and from files: NWB, Neo, xarray, outputs of imaging pipelines, downloads from DANDI."""

@@ -1,1 +1,0 @@
-"""From spikes to fluorescence and back: indicators, microscope, baselines, deconvolution, and scores on real cells."""

@@ -1,1 +1,0 @@
-"""Sessions of two-photon imaging over NWB: one handle, two clocks, lazy slices; simulated ones are the same object."""

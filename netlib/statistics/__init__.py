@@ -1,0 +1,1 @@
+"""Resampling, permutation tests, statistics over animals, mixed models, honest splits."""

@@ -1,0 +1,328 @@
+"""Sweeps: points, keys, cache, resume, workers, failures, kills, clusters."""
+
+import functools
+import json
+import os
+import resource
+import signal
+import subprocess
+import sys
+import textwrap
+import time
+
+import numpy as np
+import pytest
+from typer.testing import CliRunner
+
+from netlib import sweep as sweeps
+from netlib.cli import app
+from netlib.networks import use_backend
+from netlib.sweep import Cache, grid, listed, load_sweep, save_sweep, sweep, zipped
+from netlib.sweep.run import context_name, wave
+from netlib.sweep.store import key_of
+from netlib.v1.responses import ring_response
+
+POINTS = grid(frequency=[1.0, 2.0, 3.0], noise=[0.0, 0.5])
+
+
+def counted(seed, folder, x=0.0):
+    """Leaves a file for each time it runs."""
+    with open(os.path.join(folder, f"{x}_{seed}"), "a") as file:
+        file.write("1")
+    return {"y": x + seed}
+
+
+def fails_at_two(seed, x):
+    if x == 2:
+        raise ZeroDivisionError("no network at 2")
+    return {"y": x, "curve": np.arange(3) * x}
+
+
+def ragged(seed, x):
+    return {"y": np.zeros(x)}
+
+
+# ---------------------------------------------------------------- points and data sets
+
+
+def test_grid_is_every_combination_in_order():
+    found = sweep(wave, POINTS, seeds=[4, 7])
+    assert found["height"].dims == ("frequency", "noise", "seed")
+    for i, frequency in enumerate([1.0, 2.0, 3.0]):
+        for j, noise in enumerate([0.0, 0.5]):
+            for k, seed in enumerate([4, 7]):
+                assert found["height"].values[i, j, k] == wave(seed, frequency, noise)["height"]
+    assert found["height"].attrs["unit"] == "mV"
+    facts = json.loads(found.attrs["provenance"])
+    assert facts["function"] == "netlib.sweep.run.wave" and facts["seeds"] == [4, 7]
+    assert "numpy" in facts["versions"]
+
+
+def test_other_sets_of_points():
+    together = zipped(frequency=[1.0, 2.0], noise=[0.1, 0.2])
+    assert together.settings == ({"frequency": 1.0, "noise": 0.1}, {"frequency": 2.0, "noise": 0.2})
+    found = sweep(wave, listed([{"frequency": 1.0}, {"noise": 0.3}]))
+    assert found.sizes == {"point": 2, "seed": 1}
+    assert np.isnan(found["noise"].values[0]) and found["noise"].values[1] == 0.3
+    drawn = sweeps.called(lambda k: {"frequency": k + 1.0}, 3)
+    assert [s["frequency"] for s in drawn.settings] == [1.0, 2.0, 3.0]
+
+
+@pytest.mark.parametrize(
+    ("make", "message"),
+    [
+        (lambda: grid(x=[]), "x has no values"),
+        (lambda: grid(x=[1, 2, 1]), "x has the value 1 twice"),
+        (lambda: grid(x="abc"), "x = 'abc' is no series"),
+        (lambda: zipped(x=[1], y=[1, 2]), "different numbers of values"),
+        (lambda: listed([]), "settings is empty"),
+        (lambda: sweep(wave, POINTS, seeds=[1, 1]), "each once"),
+        (lambda: sweep(wave, POINTS, seeds=0), "seeds = 0"),
+        (lambda: sweep(ragged, grid(x=[1, 2])), r"shapes \[\(1,\), \(2,\)\]"),
+    ],
+)
+def test_refusals(make, message):
+    with pytest.raises(ValueError, match=message):
+        make()
+
+
+def test_file_round_trip(tmp_path):
+    found = sweep(
+        fails_at_two,
+        grid(
+            x=[1, 2, 3],
+        ),
+    )
+    back = load_sweep(save_sweep(found, tmp_path / "a.nc"))
+    for name in ("y", "curve", "x", "seed"):
+        np.testing.assert_array_equal(back[name].values, found[name].values)
+    assert back["error"].values.ravel().tolist() == found["error"].values.ravel().tolist()
+    (tmp_path / "b.nc").write_bytes((tmp_path / "a.nc").read_bytes()[:200])
+    with pytest.raises(ValueError, match="not a whole sweep"):
+        load_sweep(tmp_path / "b.nc")
+
+
+def test_failures_are_kept_as_rows_and_tried_again(tmp_path):
+    for _ in range(2):
+        found = sweep(fails_at_two, grid(x=[1, 2, 3]), cache=tmp_path)
+        assert found["error"].values.ravel().tolist() == ["", "ZeroDivisionError: no network at 2", ""]
+        np.testing.assert_array_equal(found["y"].values.ravel(), [1, np.nan, 3])
+        np.testing.assert_array_equal(found["curve"].values[2, 0], [0, 3, 6])
+    assert len(list(tmp_path.glob("*/*.npz"))) == 2
+
+
+# ---------------------------------------------------------------- keys and cache
+
+
+def test_key_depends_on_everything():
+    base = key_of(wave, {"noise": 0.1}, 1)
+    others = [
+        key_of(wave, {"noise": 0.2}, 1),
+        key_of(wave, {"noise": 0.1}, 2),
+        key_of(wave, {"noise": 0.1}, 1, "nest"),
+        key_of(functools.partial(wave, frequency=2.0), {"noise": 0.1}, 1),
+        key_of(fails_at_two, {"noise": 0.1}, 1),
+    ]
+    assert len({base, *others}) == 6
+    assert key_of(wave, {"noise": 0.1}, 1) == base
+    assert context_name(functools.partial(use_backend, "auto")) == "netlib.networks.ring.use_backend(auto)"
+
+
+def test_key_depends_on_code(monkeypatch):
+    before = key_of(wave, {}, 1)
+    monkeypatch.setattr("netlib.sweep.store.code_version", lambda: "other code")
+    assert key_of(wave, {}, 1) != before
+
+
+def test_second_run_runs_nothing(tmp_path):
+    (tmp_path / "ran").mkdir()
+    function = functools.partial(counted, folder=str(tmp_path / "ran"))
+    first = sweep(function, grid(x=[1.0, 2.0]), seeds=2, cache=tmp_path / "cache")
+    second = sweep(function, grid(x=[1.0, 2.0, 3.0]), seeds=2, cache=tmp_path / "cache")
+    assert sorted(p.read_text() for p in (tmp_path / "ran").iterdir()) == ["1"] * 6
+    np.testing.assert_array_equal(second["y"].values[:2], first["y"].values)
+
+
+def test_damaged_files_are_made_again(tmp_path):
+    whole = sweep(wave, POINTS, cache=tmp_path)
+    a, b, c = sorted(tmp_path.glob("*/*.npz"))[:3]
+    a.write_bytes(a.read_bytes()[:-20])
+    b.write_bytes(b"")
+    c.write_bytes(b"not a zip file at all")
+    again = sweep(wave, POINTS, cache=tmp_path)
+    assert again.drop_attrs(deep=False).identical(whole.drop_attrs(deep=False))
+
+
+def test_cache_is_bounded_and_keeps_what_was_used_last(tmp_path):
+    cache = Cache(tmp_path, max_size=0.1)
+    keys = [f"{k:02d}{'0' * 62}" for k in range(30)]
+    for age, key in enumerate(keys):
+        cache.put(key, {"y": np.zeros(1000)})  # 8.3 kB each
+        os.utime(cache.path(key), (1e9 + age, 1e9 + age)) if cache.path(key).exists() else None
+    assert cache.get(keys[25]) is not None  # now the newest
+    cache.trim()
+    left = [key for key in keys if cache.path(key).exists()]
+    assert sum(p.stat().st_size for p in tmp_path.glob("*/*.npz")) <= 1e5
+    assert keys[25] in left and keys[29] in left and keys[0] not in left
+
+
+def test_reading_is_quick(tmp_path):
+    cache = Cache(tmp_path)
+    cache.put("ab" * 32, {"y": np.zeros(10)})
+    times = []
+    for _ in range(20):
+        start = time.perf_counter()
+        cache.get("ab" * 32)
+        times.append(time.perf_counter() - start)
+    assert min(times) < 0.05
+
+
+def test_full_disk_is_said_and_spares_the_cache(tmp_path):
+    """A limit on file sizes stands for the full disk: the kernel refuses the write."""
+    sweep(wave, grid(frequency=[1.0]), cache=tmp_path)
+    before = {p: p.read_bytes() for p in tmp_path.glob("*/*")}
+    code = f"""
+        import resource, signal
+        from netlib.sweep import grid, sweep
+        from netlib.sweep.run import wave
+        signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+        resource.setrlimit(resource.RLIMIT_FSIZE, (100, 100))
+        sweep(wave, grid(frequency=[2.0]), cache={str(tmp_path)!r})
+    """
+    ran = subprocess.run([sys.executable, "-c", textwrap.dedent(code)], capture_output=True, text=True, check=False)
+    assert ran.returncode and "the cache cannot be written" in ran.stderr
+    assert {p: p.read_bytes() for p in tmp_path.glob("*/*")} == before
+    assert resource.getrlimit(resource.RLIMIT_FSIZE)[0] != 100
+
+
+# ---------------------------------------------------------------- processes
+
+
+def test_workers_change_nothing():
+    one, two = (sweep(wave, POINTS, seeds=3, workers=n) for n in (1, 2))
+    assert one.drop_attrs(deep=False).identical(two.drop_attrs(deep=False))
+
+
+KILLED = """
+    import sys
+    from netlib.sweep import grid, save_sweep, sweep
+    from tests_sweep_slow import slow
+    points = grid(x=list(range(30)))
+    save_sweep(sweep(slow, points, workers=2, cache=sys.argv[1], progress=False), sys.argv[2])
+"""
+SLOW = """
+    import time
+    def slow(seed, x):
+        time.sleep(0.1)
+        return {"y": x * 1.5 + seed}
+"""
+
+
+@pytest.mark.slow
+def test_killed_twenty_times(tmp_path):
+    """SIGKILL of the whole process group at random moments: what is finished stays, the end is the same."""
+    (tmp_path / "tests_sweep_slow.py").write_text(textwrap.dedent(SLOW))
+    (tmp_path / "job.py").write_text(textwrap.dedent(KILLED))
+    rng = np.random.default_rng(1)
+    for trial in range(20):
+        cache, out = tmp_path / f"cache{trial % 4}", tmp_path / f"{trial}.nc"
+        command = [sys.executable, "job.py", str(cache), str(out)]
+        process = subprocess.Popen(command, cwd=tmp_path, start_new_session=True, stderr=subprocess.DEVNULL)
+        time.sleep(rng.uniform(1.0, 3.5))
+        os.killpg(process.pid, signal.SIGKILL)
+        process.wait()
+    expected = np.arange(30) * 1.5 + 1
+    for which in range(4):
+        out = tmp_path / f"last{which}.nc"
+        command = [sys.executable, "job.py", str(tmp_path / f"cache{which}"), str(out)]
+        subprocess.run(command, cwd=tmp_path, check=True)
+        np.testing.assert_array_equal(load_sweep(out)["y"].values.ravel(), expected)
+
+
+@pytest.mark.slow
+def test_two_sweeps_share_a_cache(tmp_path):
+    (tmp_path / "tests_sweep_slow.py").write_text(textwrap.dedent(SLOW))
+    (tmp_path / "job.py").write_text(textwrap.dedent(KILLED))
+    jobs = [
+        subprocess.Popen([sys.executable, "job.py", str(tmp_path / "cache"), str(tmp_path / f"{k}.nc")], cwd=tmp_path)
+        for k in range(2)
+    ]
+    assert [job.wait(120) for job in jobs] == [0, 0]
+    a, b = (load_sweep(tmp_path / f"{k}.nc") for k in range(2))
+    np.testing.assert_array_equal(a["y"].values, b["y"].values)
+    assert len(list((tmp_path / "cache").glob("*/*"))) == 30
+
+
+@pytest.mark.slow
+def test_dask_and_the_death_of_a_worker(tmp_path):
+    from distributed import Client, LocalCluster
+
+    points = grid(**{"E_to_E.weight": [0.05, 0.1, 0.15, 0.2]})
+    function = functools.partial(ring_response, preset="internship2019_final", orientations=2, duration=300.0)
+    context = functools.partial(use_backend, "compiled")
+    here = sweep(function, points, seeds=2, context=context)
+    with LocalCluster(2, threads_per_worker=1, dashboard_address=None, local_directory=tmp_path) as cluster:
+        there = sweep(function, points, seeds=2, context=context, scheduler=cluster.scheduler_address)
+        assert there.drop_attrs(deep=False).identical(here.drop_attrs(deep=False))
+        with Client(cluster) as client:
+            future = client.submit(kill_worker_once, str(tmp_path / "killed"), retries=3)
+            assert future.result(60) == "lived"
+        # The cluster has replaced the dead worker, and the sweep runs on.
+        again = sweep(function, points, seeds=2, context=context, scheduler=cluster.scheduler_address)
+        assert again.drop_attrs(deep=False).identical(here.drop_attrs(deep=False))
+        marked = functools.partial(dies_once, folder=str(tmp_path))
+        found = sweep(marked, grid(x=[1.0, 2.0, 3.0]), scheduler=cluster.scheduler_address)
+        assert found["y"].values.ravel().tolist() == [1.0, 2.0, 3.0]
+        assert (tmp_path / "died").exists()
+
+
+def kill_worker_once(path):
+    if not os.path.exists(path):
+        open(path, "w").close()
+        os._exit(1)
+    return "lived"
+
+
+def dies_once(seed, x, folder):
+    path = os.path.join(folder, "died")
+    if x == 2.0 and not os.path.exists(path):
+        open(path, "w").close()
+        os._exit(1)
+    return {"y": x}
+
+
+@pytest.mark.slow
+def test_no_scheduler_is_said():
+    with pytest.raises(OSError, match="does not answer"):
+        sweep(wave, POINTS, scheduler="tcp://127.0.0.1:1")
+
+
+# ---------------------------------------------------------------- networks and the command
+
+
+def test_ring_has_the_same_answer_as_by_hand():
+    context = functools.partial(use_backend, "compiled")
+    function = functools.partial(ring_response, preset="internship2019_final", orientations=2, duration=500.0)
+    found = sweep(function, grid(**{"input_to_E.weight": [0.2, 0.4]}), seeds=[3], context=context)
+    with context():
+        alone = function(3, **{"input_to_E.weight": 0.4})
+    assert alone["rate_E"] > 0
+    for name, value in alone.items():
+        np.testing.assert_array_equal(found[name].sel({"input_to_E.weight": 0.4, "seed": 3}).values, value)
+    assert found["rate_E"].attrs["unit"] == "Hz"
+
+
+def test_command(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    arguments = ["sweep", "ring", "--set", "preset=internship2019_final", "--set", "orientations=2", "--quiet"]
+    arguments += ["--set", "duration=200", "--grid", "contrast=0:1:2", "--grid", "input_to_E.weight=0.2,0.4"]
+    ran = CliRunner().invoke(app, [*arguments, "--out", "a.nc"])
+    assert ran.exit_code == 0, ran.output
+    found = load_sweep("a.nc")
+    assert found["rate_E"].shape == (2, 2, 1)
+    assert (found["rate_E"].sel(contrast=1.0) >= found["rate_E"].sel(contrast=0.0)).all()
+    assert len(list((tmp_path / "netlib_cache").glob("*/*.npz"))) == 4
+    ran = CliRunner().invoke(app, ["sweep", "ring", "--grid", "E_to_F.weight=1", "--out", "b.nc", "--quiet"])
+    assert ran.exit_code == 1 and "did you mean" in ran.output
+    ran = CliRunner().invoke(app, ["sweep", "rings", "--grid", "contrast=1"])
+    assert ran.exit_code == 2 and "did you mean 'ring'" in ran.output
