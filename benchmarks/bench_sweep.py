@@ -11,7 +11,7 @@ import pandas as pd
 
 from netlib.networks import use_backend
 from netlib.sweep import grid, sweep
-from netlib.v1.responses import ring_response
+from netlib.v1.sweeps import ring_response
 
 POINTS, WHOLE, RUNS = 64, 4096, 500
 

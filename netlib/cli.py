@@ -38,6 +38,11 @@ def version() -> None:
     """Ring networks of primary visual cortex: stimuli, LGN, network, tuning curves."""
 
 
+for application in applications("command"):
+    application.add_to(app)
+app.command()(doctor)
+
+
 @app.command()
 def experiment(
     name: Annotated[
@@ -106,8 +111,8 @@ def sweep(
         from netlib.networks.parameters import parse_value
 
         check_choice("engine", engine, ENGINES)
-        responses = offered("responses")
-        function = responses[check_choice("name", name, responses)]
+        known = offered("sweeps")
+        function = known[check_choice("name", name, known)]
         fixed = {key: parse_value(value) for key, value in read_settings(set_).items()}
         points = sweeps.grid(**{key: _axis(key, value) for key, value in read_settings(grid, "--grid").items()})
         found = sweeps.sweep(
@@ -140,11 +145,6 @@ def _axis(name: str, text: str) -> list:
 
         return np.linspace(parts[0], parts[1], check_integer(f"number of values of {name}", parts[2], 1)).tolist()
     return [parse_value(part) for part in text.split(",")]
-
-
-for application in applications("command"):
-    application.add_to(app)
-app.command()(doctor)
 
 
 if __name__ == "__main__":

@@ -13,10 +13,10 @@ __all__ = ["APPLICATIONS", "applications", "offered"]
 
 #: Folders on top of the core, in the order of the notebooks.
 APPLICATIONS = ("v1", "striatum", "openscope", "pathways", "explore")
-#: Module of an application that may hold a table, and the name of the table in it.
+#: Modules that an application may have, and the name of the table in each.
 TABLES = {
     "experiments": "EXPERIMENTS",  # name: function of one seed that returns a table, for `netlib experiment`
-    "responses": "RESPONSES",  # name: function of a seed and parameters that returns numbers, for `netlib sweep`
+    "sweeps": "SWEEPS",  # name: function of a seed and parameters that returns numbers, for `netlib sweep`
     "exercises": "EXERCISES",  # name: a question of the course
 }
 
@@ -33,11 +33,11 @@ def offered(table: str) -> dict[str, Any]:
 
     Parameters
     ----------
-    table : {"experiments", "responses", "exercises"}
+    table : {"experiments", "sweeps", "exercises"}
 
     Examples
     --------
-    >>> "ring" in offered("responses")
+    >>> "ring" in offered("sweeps")
     True
     """
     name = TABLES[check_choice("table", table, TABLES)]

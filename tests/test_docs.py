@@ -12,6 +12,10 @@ from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
 import pytest
+from typer.testing import CliRunner
+
+from netlib import cli
+from netlib.recordings import Recording
 
 ROOT = Path(__file__).resolve().parents[1]
 DOCS = ROOT / "docs"
@@ -400,3 +404,22 @@ def test_the_site_builds_without_warnings(tmp_path):
     )
     assert ran.returncode == 0, ran.stderr[-6000:]
     assert broken_links(tmp_path / "site") == []
+
+
+# ---------------------------------------------------------------- the README's commands and example
+
+
+def test_the_example_of_the_readme_runs(tmp_path, monkeypatch):
+    (code,) = re.findall(r"```python\n(.*?)```", (ROOT / "README.md").read_text(encoding="utf-8"), re.DOTALL)
+    monkeypatch.chdir(tmp_path)
+    exec(compile(code, "README.md", "exec"), {})
+    assert len(Recording.load("ring.npz").population("E")) == 256
+
+
+def test_the_commands_of_the_readme_exist():
+    (shell,) = re.findall(r"```sh\n(netlib .*?)```", (ROOT / "README.md").read_text(encoding="utf-8"), re.DOTALL)
+    for line in shell.splitlines():
+        command = line.partition(" --")[0].split()[1:]
+        options = set(re.findall(r"(--[\w-]+)", line))
+        shown = CliRunner().invoke(cli.app, [*command, "--help"]).output
+        assert all(option in shown for option in options), line

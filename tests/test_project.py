@@ -1,8 +1,10 @@
-"""The project itself: import arrows, module sizes, import time, versions, dependencies, notebooks."""
+"""The project itself: the house, import time, versions, dependencies, notebooks."""
 
 import ast
 import json
+import os
 import re
+import shutil
 import subprocess
 import sys
 import time
@@ -10,6 +12,7 @@ import tomllib
 from collections.abc import Iterator
 from pathlib import Path
 
+import networkx
 import pytest
 import yaml
 from packaging.markers import default_environment
@@ -21,34 +24,29 @@ import netlib
 
 ROOT = Path(__file__).resolve().parents[1]
 
-# ---------------------------------------------------------------- import arrows
+# ---------------------------------------------------------------- the house
 
-# Data flows from left to right; a room imports only rooms to its left.
-ROOMS = (
-    *("units", "orientation", "seeds", "provenance", "refusals"),
-    *("stimuli", "lgn", "networks", "recordings", "analysis", "experiments", "figures"),
-    *("openscope", "report", "imaging", "teaching", "explore", "doctor", "demo", "cli"),
-)
-BASE = ROOMS[:5]
-MAY_IMPORT = {room: set(ROOMS[:place]) for place, room in enumerate(ROOMS)}
-# Analysis does not know where a recording came from.
-MAY_IMPORT["analysis"] -= {"lgn", "networks"}
-# Rooms beside the line: striatum and theory have engines of their own, sweep runs any function it is handed.
-MAY_IMPORT["striatum"] = {*BASE, "stimuli", "lgn", "networks", "recordings", "analysis"}
-MAY_IMPORT["theory"] = {*BASE}
-MAY_IMPORT["sweep"] = {*BASE}
-MAY_IMPORT["figures"] -= {"experiments"}
-for _room in ROOMS[ROOMS.index("experiments") :]:
-    MAY_IMPORT[_room] |= {"striatum", "theory"}
-for _room in ("experiments", *ROOMS[ROOMS.index("report") :]):
-    MAY_IMPORT[_room] |= {"sweep"}
-# Of these rooms only some modules: figures draw a network from its parameters, they never build one.
-ONLY_MODULES = {("analysis", "stimuli"): {"protocol"}, ("figures", "networks"): {"parameters", "presets", "kernels"}}
+# A core, in the order in which data flows through it, applications on top, and the skin (docs/architecture.md).
+FLOW = ("base", "stimuli", "lgn", "networks", "recordings", "tuning")
+BESIDE = ("statistics", "sweep", "theory")  # need base alone
+CORE = (*FLOW, *BESIDE, "calcium", "figures")
+APPLICATIONS = ("v1", "explore", "striatum", "openscope", "pathways")
+SKIN = ("registry", "teaching", "doctor", "cli")
+MAY_IMPORT: dict[str, set[str]] = {room: set(FLOW[:place]) for place, room in enumerate(FLOW)}
+MAY_IMPORT |= {room: {"base"} for room in BESIDE}
+MAY_IMPORT["calcium"] = {*FLOW[: FLOW.index("recordings") + 1], "statistics"}
+MAY_IMPORT["figures"] = set(CORE) - {"figures"}
+MAY_IMPORT |= {room: set(CORE) for room in APPLICATIONS}
+# The skin reaches applications by the folders that are there, never by name.
+MAY_IMPORT |= {room: {"base", "sweep", "networks", *SKIN[:place]} for place, room in enumerate(SKIN)}
+MAY_IMPORT["__init__"] = set()
+#: Lines of code of a function, without its docstring: what fits on a screen.
+SCREEN = 65
 
 
-def imported_modules(path: Path, folder: Path) -> Iterator[tuple[int, str]]:
+def imported_modules(path: Path, folder: Path, parts: tuple[str, ...] = ()) -> Iterator[tuple[int, str]]:
     """Every netlib module that a source file imports, at any depth of the code: (line, dotted name)."""
-    parts = ("netlib", *path.relative_to(folder).with_suffix("").parts)
+    parts = parts or ("netlib", *path.relative_to(folder).with_suffix("").parts)
     package = parts[:-1]  # of netlib/a/b.py and of netlib/a/__init__.py alike: netlib.a
     for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
         if isinstance(node, ast.Import):
@@ -56,16 +54,28 @@ def imported_modules(path: Path, folder: Path) -> Iterator[tuple[int, str]]:
         elif isinstance(node, ast.ImportFrom):
             start = package[: len(package) - node.level + 1] if node.level else ()
             base = ".".join([*start, *(node.module or "").split(".")]).strip(".")
-            names = []
-            for alias in node.names:  # of `from netlib.stimuli import protocol, Movie` the first is a module
-                place = folder.joinpath(*base.split(".")[1:], alias.name)
-                is_module = place.with_suffix(".py").exists() or place.is_dir()
-                names.append(f"{base}.{alias.name}" if is_module else base)
+            names = [place_of(base, alias.name, folder) for alias in node.names]
         elif isinstance(node, ast.Call) and ast.unparse(node.func).endswith(("import_module", "__import__")):
             names = [argument.value for argument in node.args if isinstance(argument, ast.Constant)]
         else:
             continue
         yield from ((node.lineno, name) for name in names if str(name).split(".")[0] == "netlib")
+
+
+def place_of(module: str, name: str, folder: Path) -> str:
+    """Module that ``from module import name`` reaches: through a package's face, the file that defines the name."""
+    place = folder.joinpath(*module.split(".")[1:])
+    if (place / f"{name}.py").exists() or (place / name).is_dir():
+        return f"{module}.{name}"
+    face = place / "__init__.py"
+    for node in ast.walk(ast.parse(face.read_text(encoding="utf-8"))) if face.exists() else ():
+        if isinstance(node, ast.ImportFrom) and node.module and name in {alias.name for alias in node.names}:
+            return place_of(node.module, name, folder)
+        if isinstance(node, ast.Dict) and all(isinstance(key, ast.Constant) for key in node.keys):  # of a lazy face
+            for key, value in zip(node.keys, node.values, strict=True):
+                if name in {constant.value for constant in ast.walk(value) if isinstance(constant, ast.Constant)}:
+                    return f"{module}.{key.value}"
+    return module
 
 
 def wrong_imports(folder: Path) -> list[str]:
@@ -74,57 +84,75 @@ def wrong_imports(folder: Path) -> list[str]:
     for path in sorted(folder.rglob("*.py")):
         relative = path.relative_to(folder)
         room = relative.parts[0].removesuffix(".py")
-        if relative.parts == ("__init__.py",):
-            room = "__init__"
-        elif room not in MAY_IMPORT:
-            found.append(f"netlib/{relative}: room {room!r} has no place in the order of rooms")
+        if room not in MAY_IMPORT:
+            found.append(f"netlib/{relative}: room {room!r} has no place in the house")
             continue
         for line, name in imported_modules(path, folder):
-            target, *inner = name.split(".")[1:] or [room]
-            only = ONLY_MODULES.get((room, target))
-            if target != room and target not in MAY_IMPORT.get(room, ()):
+            target, *_ = name.split(".")[1:] or [room]
+            if target != room and target not in MAY_IMPORT[room]:
                 found.append(f"netlib/{relative}:{line}: {room} may not import {target}")
-            elif only and (inner[:1] or [""])[0] not in only:
-                modules = ", ".join(f"netlib.{target}.{m}" for m in sorted(only))
-                found.append(f"netlib/{relative}:{line}: of {target}, {room} may import only {modules}; not {name}")
     return found
+
+
+def circles(folder: Path) -> list[list[str]]:
+    """Groups of files of the package at ``folder`` that import each other in a circle."""
+    house = networkx.DiGraph()
+    for path in folder.rglob("*.py"):
+        name = ".".join(("netlib", *path.relative_to(folder).with_suffix("").parts)).removesuffix(".__init__")
+        if path.name != "__init__.py":  # a face hands on names, and computes nothing
+            house.add_edges_from((name, target) for _, target in imported_modules(path, folder))
+    return [sorted(group) for group in networkx.strongly_connected_components(house) if len(group) > 1]
 
 
 def test_imports_follow_the_arrows():
     assert wrong_imports(ROOT / "netlib") == []
 
 
-def test_rooms_have_no_cycle():
-    left = dict(MAY_IMPORT)
-    while left:
-        free = [room for room, needs in left.items() if not needs & left.keys()]
-        assert free, f"a cycle among {sorted(left)}"
-        for room in free:
-            del left[room]
+def test_no_files_import_each_other_in_a_circle():
+    assert circles(ROOT / "netlib") == []
+
+
+def test_tests_stand_beside_their_subject():
+    """Tests of the core import the core, those of an application the core, that application and the skin."""
+    wrong = []
+    for path in sorted(ROOT.glob("tests/*/*.py")):
+        room = path.parent.name
+        allowed = {*CORE, room, *(SKIN if room != "core" else ())}
+        for line, name in imported_modules(path, ROOT / "netlib", parts=("tests",)):
+            target, *_ = name.split(".")[1:] or ["base"]
+            if target not in allowed:
+                wrong.append(f"{path.relative_to(ROOT)}:{line}: imports netlib.{target}")
+    assert wrong == []
+
+
+def make_rooms(tmp_path: Path, *rooms: str) -> Path:
+    folder = tmp_path / "netlib"
+    for room in rooms:
+        (folder / room).mkdir(parents=True)
+        (folder / room / "__init__.py").touch()
+    return folder
 
 
 @pytest.mark.parametrize(
     ("file", "code", "expected"),
     [
         ("lgn/filters.py", "from netlib.networks import ring", "lgn may not import networks"),
-        ("networks/ring.py", "def f():\n    from netlib.tuning import fit", "networks may not import analysis"),
+        ("networks/ring.py", "def f():\n    from netlib.tuning import fit", "networks may not import tuning"),
         ("networks/ring.py", "from ..figures import raster", "networks may not import figures"),
-        ("networks/ring.py", "from .. import analysis", "networks may not import analysis"),
-        ("analysis/tuning.py", "import netlib.networks.ring", "analysis may not import networks"),
-        ("analysis/tuning.py", "from netlib import lgn", "analysis may not import lgn"),
-        ("analysis/tuning.py", "from netlib.stimuli import Grating", "only netlib.stimuli.protocol"),
+        ("networks/ring.py", "from .. import tuning", "networks may not import tuning"),
+        ("tuning/fit.py", "import netlib.figures.style", "tuning may not import figures"),
+        ("statistics/mice.py", "from netlib import tuning", "statistics may not import tuning"),
         ("stimuli/movie.py", "import importlib\nimportlib.import_module('netlib.cli')", "stimuli may not import cli"),
-        ("figures/net.py", "from netlib.networks.ring import Ring", "of networks, figures may import only"),
+        ("figures/net.py", "from netlib.v1 import demo", "figures may not import v1"),
+        ("pathways/claims.py", "from netlib.openscope.session import Session", "pathways may not import openscope"),
+        ("cli.py", "from netlib.v1.command import demo", "cli may not import v1"),
         ("__init__.py", "import netlib.stimuli", "__init__ may not import stimuli"),
         ("cellar/a.py", "", "has no place"),
     ],
 )
 def test_a_planted_wrong_import_is_found(tmp_path, file, code, expected):
-    folder = tmp_path / "netlib"
-    for room in ("stimuli", "lgn", "networks", "analysis", "figures"):
-        (folder / room).mkdir(parents=True)
-        (folder / room / "__init__.py").touch()
-    (folder / "analysis/good.py").write_text(
+    folder = make_rooms(tmp_path, *CORE, *APPLICATIONS)
+    (folder / "tuning/good.py").write_text(
         "from netlib.stimuli.protocol import Protocol\nfrom netlib.base.checks import check_number\nimport netlib\n"
         "from netlib import recordings\nfrom . import other\nimport numpy\n"
     )
@@ -136,11 +164,59 @@ def test_a_planted_wrong_import_is_found(tmp_path, file, code, expected):
     assert expected in found[0]
 
 
-def test_modules_are_short():
-    paths = list(ROOT.glob("netlib/**/*.py"))
-    assert paths
-    lengths = {str(path.relative_to(ROOT)): len(path.read_text(encoding="utf-8").splitlines()) for path in paths}
-    assert {path: n for path, n in lengths.items() if n > 400} == {}
+@pytest.mark.parametrize("face", ["from netlib.lgn.b import g\n", "A = attach(__name__, submod_attrs={'b': ['g']})\n"])
+def test_a_planted_circle_is_found_also_through_a_face(tmp_path, face):
+    folder = make_rooms(tmp_path, "lgn")
+    (folder / "lgn/__init__.py").write_text(face)
+    (folder / "lgn/a.py").write_text("from netlib.lgn import g\n")
+    (folder / "lgn/b.py").write_text("import numpy\n")
+    assert circles(folder) == []
+    (folder / "lgn/b.py").write_text("def g():\n    from netlib.lgn.a import f\n")
+    assert circles(folder) == [["netlib.lgn.a", "netlib.lgn.b"]]
+
+
+IMPORT_ALL = """
+import importlib, pkgutil, netlib, netlib.cli
+names = [module.name for module in pkgutil.walk_packages(netlib.__path__, "netlib.")]
+for name in names:
+    importlib.import_module(name)
+print(len(names), *(command.name for command in netlib.cli.app.registered_groups))
+"""
+
+
+@pytest.mark.parametrize("gone", APPLICATIONS)
+def test_without_an_application_the_rest_imports_and_its_tests_are_found(tmp_path, gone):
+    for part in ("netlib", "tests", "FINAL_notebooks/results", "pyproject.toml"):
+        copy = shutil.copytree if (ROOT / part).is_dir() else shutil.copy
+        copy(ROOT / part, tmp_path / part)
+    shutil.rmtree(tmp_path / "netlib" / gone)
+    shutil.rmtree(tmp_path / "tests" / gone)
+    there = [str(path) for path in (tmp_path / "tests").iterdir() if path.is_dir() and path.name != "__pycache__"]
+    collect = [sys.executable, "-m", "pytest", "--collect-only", "-q", "-p", "no:cacheprovider", *there]
+    for command in ([sys.executable, "-c", IMPORT_ALL], collect):
+        environment = os.environ | {"PYTHONPATH": str(tmp_path)}
+        done = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True, check=False)
+        assert done.returncode == 0, (done.stdout + done.stderr)[-2000:]
+        if command is not collect:
+            assert gone not in done.stdout.split() and int(done.stdout.split()[0]) > 100
+
+
+def function_lengths(path: Path) -> Iterator[tuple[str, int]]:
+    """Lines of code of each function of a file, without its docstring, comments and blank lines."""
+    lines = path.read_text(encoding="utf-8").splitlines()
+    for node in ast.walk(ast.parse("\n".join(lines))):
+        if isinstance(node, ast.FunctionDef):
+            start = node.body[0].end_lineno if ast.get_docstring(node) else node.lineno - 1
+            code = [
+                line for line in lines[start : node.end_lineno] if line.strip() and not line.strip().startswith("#")
+            ]
+            yield f"{path.relative_to(ROOT)}:{node.lineno} {node.name}", len(code)
+
+
+def test_functions_fit_on_a_screen():
+    lengths = dict(pair for path in ROOT.glob("netlib/**/*.py") for pair in function_lengths(path))
+    assert len(lengths) > 1000
+    assert {name: n for name, n in lengths.items() if n > SCREEN} == {}
 
 
 # ---------------------------------------------------------------- import
@@ -168,9 +244,9 @@ def test_import_is_light():
 
 
 def test_rooms_are_reached_by_name():
-    assert netlib.base.orientation.wrap(190.0) == 10.0
+    assert netlib.tuning.__name__ == "netlib.tuning"
     assert "networks" in dir(netlib)
-    with pytest.raises(AttributeError, match="no attribute 'newtorks'"):
+    with pytest.raises(AttributeError, match="newtorks"):
         _ = netlib.newtorks
 
 

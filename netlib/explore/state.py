@@ -226,11 +226,11 @@ def _front_end(base: RingParameters, stimulus: str) -> dict[str, float]:
 _TEMPLATE = '''\
 """A state of the explorer of netlib: `recording` holds the spikes, `tuning` the fitted tuning curves."""
 
-from netlib.tuning import tuning_table
 from netlib.explore import tuning_protocol, turned_rates
 from netlib.networks import {networks}
 from netlib.recordings import record_ring
 from netlib.stimuli import {stimulus_class}
+from netlib.tuning import tuning_table
 
 {lines}parameters = {parameters}
 stimulus = {stimulus}

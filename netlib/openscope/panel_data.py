@@ -553,7 +553,7 @@ def _trials(
     labels = events.loc[data["trial"].values, "gabor_mean_orientation"].to_numpy()
     counts = None
     if parameters.logregpar.ctrl and not unexpected:
-        surprises = session.gabors.select(frame="U", unexpected=True)["gabor_mean_orientation"]
+        surprises = session.gabors.select(frame="U", unexpected=True, kappa=stimpar.gabk)["gabor_mean_orientation"]
         counts = {float(ori): int((surprises == ori + ROTATION).sum()) for ori in np.unique(labels)}
         few = [ori for ori, n in counts.items() if n < 2]
         if few:

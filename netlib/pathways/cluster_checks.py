@@ -369,8 +369,9 @@ def fit_candidates(
     bits, known = np.nan_to_num(x), (~np.isnan(x)).astype(float)
     sums, counts = member @ bits, member @ known
     centres, p, log_prior = _ratio(sums, counts), _smoothed(sums, counts), np.log(n / n.sum())
-    distance, joint = _distance(x[:, None], centres[None]), _log_likelihood(x, p) + log_prior
-    # Each member against its cluster without it.
+    # Each member against all clusters without it.
+    distance = _distance(x[:, None], centres[None])
+    joint = _log_likelihood(x, p) + np.log(n / (n.sum() - 1))
     rows, sums, counts = np.arange(len(x)), sums[own] - bits, counts[own] - known
     distance[rows, own] = _distance(x, _ratio(sums, counts))
     others = np.log((n[own] - 1) / (n.sum() - 1))

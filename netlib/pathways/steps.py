@@ -868,7 +868,7 @@ def place_of_neurons(one: OfMouse) -> np.ndarray:
     for j, session in reversed(list(enumerate(one.sessions.values()))):
         if "centroids" in session:
             here = table[:, j] >= 0
-            out[here] = session["centroids"][table[here, j]] - shifts[j]
+            out[here] = session["centroids"][table[here, j]] + shifts[j]
     return out
 
 

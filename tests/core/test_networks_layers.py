@@ -3,17 +3,13 @@
 import dataclasses
 
 import numpy as np
-import pandas as pd
 import pytest
-from typer.testing import CliRunner
 
-from netlib import cli, figures
+from netlib import figures
 from netlib.networks import Connection, OneToOne, RingParameters, TwoRings, VonMises, preset, set_values, with_ratio
 from netlib.recordings import Recording, record_ring
 from netlib.stimuli import Grating, Protocol
-from netlib.sweep import over_seeds
 from netlib.tuning import decode_recording, fit_population, population_summary, tuning_table
-from netlib.v1.two_rings import two_rings
 
 LAYERS = ("input", "E", "I", "E2", "I2")
 
@@ -195,26 +191,3 @@ def test_analysis_and_figures_know_the_second_ring(seen):
     assert len(figures.plot_raster(seen).axes) == 6
     figures.plot_orientation_time(seen, "E2")
     assert "E2" in {line.get_gid() for line in figures.plot_ring_activity(seen, populations=["E", "E2"]).lines}
-
-
-def test_command_tunes_both_rings(tmp_path):
-    sizes = [f"--set={n}={v}" for n, v in (("n_excitatory2", 64), ("E2_to_E2", "null"), ("E2_to_I2", "null"))]
-    options = ["--preset=v1_two_rings", "--orientations=5", "--trials=1", "--duration=100", "--quiet", *sizes]
-    result = CliRunner().invoke(cli.app, ["ring", f"--out={tmp_path}", *options])
-    assert result.exit_code == 0, result.output
-    table = pd.read_csv(tmp_path / "ring.csv")
-    assert table["population"].value_counts().to_dict() == {"E": 256, "E2": 64}
-    assert "E2" in result.stdout
-
-
-@pytest.mark.slow
-def test_second_ring_answers_for_every_seed():
-    """The bar: E2 at 1 Hz or more and a valid fit in 95 % of presentations, for each of ten seeds."""
-    table = over_seeds(two_rings, range(1, 11), workers=2, progress=False, conditions=("two rings",), duration=300.0)
-    second = table[table["population"] == "E2"]
-    assert len(second) == 10
-    assert (second["rate"] >= 1).all(), second["rate"].tolist()
-    assert (second["rate_all"] >= 1).all(), second["rate_all"].tolist()
-    assert (second["valid"] >= 0.95).all(), second["valid"].tolist()
-    first = table[table["population"] == "E"]
-    assert (second["rate"].to_numpy() < first["rate"].to_numpy()).all()

@@ -10,16 +10,13 @@ from pathlib import Path
 from types import SimpleNamespace
 
 import numpy as np
-import pandas as pd
 import pytest
 
 from netlib.networks import Cell, Connection, Delay, OneToOne, RingParameters, VonMises, preset, ring, set_values
 from netlib.networks.pynn import BACKENDS, compile_mechanisms, integration_step, load, missing_tools
 from netlib.recordings import Recording, record_ring
 from netlib.stimuli import Grating, Protocol
-from netlib.sweep import load_table, mean_interval
 from netlib.tuning import fit_population
-from netlib.v1.theory import simulators
 
 OTHERS = ("brian2", "neuron")
 STORED = Path(__file__).parents[2] / "FINAL_notebooks" / "results" / "simulators.csv"
@@ -152,37 +149,6 @@ def test_simulators_do_not_disturb_each_other_in_one_process(recorded, order):
         assert np.array_equal(alone.traces["v"].values, together.traces["v"].values)
 
 
-@pytest.mark.slow
-def test_experiment_on_a_small_ring():
-    need("neuron")
-    small = {"n_excitatory": 80, "n_inhibitory": 20, "n_input": 240}
-    parameters = set_values(preset("v1"), {**small, "I_to_E.kernel.in_degree": 15, "I_to_I.kernel.in_degree": 15})
-    table = simulators(1, parameters=parameters, orientations=2, duration=300.0)
-    assert len(table) == 9 and not table[["spikes", "hwhh", "rate"]].isna().any(axis=None)
-    given = table[table["population"] == "input"]
-    assert given["spikes"].nunique() == given["hwhh"].nunique() == 1
-    total = table[table["population"] != "input"].groupby("backend")["spikes"].sum()
-    assert total.to_numpy() == pytest.approx(total["nest"], rel=0.05)  # 1000 spikes
-    again = simulators(1, ("nest",), parameters, orientations=2, duration=300.0)
-    timeless = [t.drop(columns=["build_time", "run_time"]) for t in (table[table["backend"] == "nest"], again)]
-    pd.testing.assert_frame_equal(*timeless)
-
-
-@pytest.mark.slow
-def test_stored_result_over_seeds_meets_the_bars():
-    table = load_table(STORED)
-    assert table["seed"].nunique() >= 10 and set(table["backend"]) == set(BACKENDS)
-    assert table["failed"].sum() == 0
-    for name in "EI":
-        own = table[table["population"] == name]
-        rate, width = (own.pivot(index="seed", columns="backend", values=v) for v in ("rate", "hwhh"))
-        sem = rate["nest"].std() / np.sqrt(len(rate))
-        for backend in OTHERS:
-            assert abs((rate[backend] - rate["nest"]).mean()) < 3 * sem
-            low, high = mean_interval(width[backend] - width["nest"])[1:]
-            assert low > -1.5 and high < 1.5
-
-
 def test_drive_that_is_played_takes_the_time_it_says():
     # Once a hidden progress bar counted no time, and the run began each slice at 0.
     for progress in (True, False):
@@ -199,12 +165,6 @@ def test_step_of_neuron_follows_the_shortest_synapse():
     step = integration_step("neuron", 0.1, cells)
     assert step <= 0.0025 + 1e-12 and (0.1 / step) == pytest.approx(round(0.1 / step))
     assert integration_step("neuron", 0.01, [Cell(tau_syn_E=3.0)]) == 0.01
-
-
-@pytest.mark.parametrize("backends", [(), ("nest", "nest"), ("nest", "brian")])
-def test_experiment_refuses_bad_backends(backends):
-    with pytest.raises(ValueError, match="backends"):
-        simulators(1, backends)
 
 
 def test_threads_are_for_nest_alone():

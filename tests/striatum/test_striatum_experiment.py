@@ -19,6 +19,7 @@ from netlib.striatum import (
     checkpoint_table,
     compare,
     curve_table,
+    figures,
     fit_forgetting,
     forgetting_table,
     from_options,
@@ -335,19 +336,19 @@ def test_a_view_fits_its_run(dls):
 # ---------------------------------------------------------------- command
 
 
-def run(*arguments: object, draw=None):
-    return CliRunner().invoke(make_app(draw), [str(a) for a in arguments])
+def run(*arguments: object):
+    return CliRunner().invoke(make_app(), [str(a) for a in arguments])
 
 
 SHORT = [part for name in QUICK for part in (f"--{name}", 20)]
 
 
-def test_run_takes_published_options_and_writes(tmp_path):
+def test_run_takes_published_options_and_writes(tmp_path, monkeypatch):
     drawn = []
+    monkeypatch.setattr(figures, "draw_run", lambda results, stem: drawn.append((list(results), stem)) or [])
     result = run(
         *("run", "--article", "--Apostpre", 1, "--num_simu", 4, "--save", "--save_dir", tmp_path, "--name", "a/b"),
         *("--plot", "--quiet", "--random_seed", 3, *SHORT),
-        draw=lambda results, stem: drawn.append((list(results), stem)) or [],
     )
     assert result.exit_code == 0, result.output
     assert re.search(r"learning +0\.\d{3}", result.stdout)
@@ -380,7 +381,6 @@ def test_grid_command(tmp_path, monkeypatch):
         (["run", "--noise_input", -1], "noise_input = -1.0"),
         (["run", "--stim_offset", 60], "stim_offset = 60.0 ms"),
         (["run", "--num_simu", 0], "num_simu = 0"),
-        (["run", "--plot"], "plot"),
         (["grid", "--block", "mian"], "block = 'mian'"),
     ],
 )

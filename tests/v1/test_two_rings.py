@@ -187,3 +187,16 @@ def test_the_rings_follow_the_clouds_and_the_controls_do_not():
         assert means.loc[population, "own"].min() > 0.25
         assert means.loc[population, "shifted"].abs().max() < 0.15
         assert means.loc[population, "other"].abs().max() < 0.2
+
+
+@pytest.mark.slow
+def test_second_ring_answers_for_every_seed():
+    """The bar: E2 at 1 Hz or more and a valid fit in 95 % of presentations, for each of ten seeds."""
+    table = over_seeds(two_rings, range(1, 11), workers=2, progress=False, conditions=("two rings",), duration=300.0)
+    second = table[table["population"] == "E2"]
+    assert len(second) == 10
+    assert (second["rate"] >= 1).all(), second["rate"].tolist()
+    assert (second["rate_all"] >= 1).all(), second["rate_all"].tolist()
+    assert (second["valid"] >= 0.95).all(), second["valid"].tolist()
+    first = table[table["population"] == "E"]
+    assert (second["rate"].to_numpy() < first["rate"].to_numpy()).all()

@@ -12,8 +12,9 @@ from typer.testing import CliRunner
 from netlib import cli
 from netlib.recordings import Recording
 from netlib.sweep import load_table
+from netlib.v1 import command
 
-ROOT = Path(__file__).resolve().parents[1]
+ROOT = Path(__file__).resolve().parents[2]
 SMALL = [
     *("--set", "n_excitatory=48", "--set", "n_inhibitory=16", "--set", "n_input=96"),
     *("--set", "E_to_E=null", "--set", "I_to_I=null", "--set", "E_to_I.kernel.in_degree=16"),
@@ -109,22 +110,6 @@ def test_a_fault_of_ours_is_not_dressed_as_bad_input(monkeypatch, tmp_path):
     assert isinstance(result.exception, ValueError)
 
 
-def test_the_example_of_the_readme_runs(tmp_path, monkeypatch):
-    (code,) = re.findall(r"```python\n(.*?)```", (ROOT / "README.md").read_text(encoding="utf-8"), re.DOTALL)
-    monkeypatch.chdir(tmp_path)
-    exec(compile(code, "README.md", "exec"), {})
-    assert len(Recording.load("ring.npz").population("E")) == 256
-
-
-def test_the_commands_of_the_readme_exist():
-    (shell,) = re.findall(r"```sh\n(netlib .*?)```", (ROOT / "README.md").read_text(encoding="utf-8"), re.DOTALL)
-    for line in shell.splitlines():
-        command = line.partition(" --")[0].split()[1:]
-        options = set(re.findall(r"(--[\w-]+)", line))
-        shown = run(*command, "--help").output
-        assert all(option in shown for option in options), line
-
-
 def test_json_for_programs(tmp_path):
     short = ("--orientations", "6", "--trials", "1", "--duration", "200", "--backend", "auto", "--quiet", "--json")
     made = json.loads(run("ring", "--out", str(tmp_path), *short).stdout)
@@ -136,5 +121,15 @@ def test_json_for_programs(tmp_path):
 
 
 def test_values_are_completed():
-    assert cli._known("networks.presets", "PRESETS")("v1") == ["v1", "v1_two_rings"]
-    assert "two_photon" in cli._known("experiments", "EXPERIMENTS")("two")
+    assert command.presets("v1") == ["v1", "v1_two_rings"]
+    assert "two_rings" in cli.experiment_names("two")
+
+
+def test_command_tunes_both_rings(tmp_path):
+    sizes = [f"--set={n}={v}" for n, v in (("n_excitatory2", 64), ("E2_to_E2", "null"), ("E2_to_I2", "null"))]
+    options = ["--preset=v1_two_rings", "--orientations=5", "--trials=1", "--duration=100", "--quiet", *sizes]
+    result = CliRunner().invoke(cli.app, ["ring", f"--out={tmp_path}", *options])
+    assert result.exit_code == 0, result.output
+    table = pd.read_csv(tmp_path / "ring.csv")
+    assert table["population"].value_counts().to_dict() == {"E": 256, "E2": 64}
+    assert "E2" in result.stdout

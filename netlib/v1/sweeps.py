@@ -1,4 +1,4 @@
-"""What ``netlib sweep ring`` runs at each point: a network shown some orientations; what it answers in a few numbers."""
+"""What ``netlib sweep ring`` runs at each point: a network shown some orientations."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from netlib.tuning import (
 )
 from netlib.tuning.counts import mean_and_sem
 
-__all__ = ["RESPONSES", "ring_response"]
+__all__ = ["SWEEPS", "ring_response"]
 
 POPULATIONS = ("input", "E", "I", "E2", "I2")
 
@@ -83,4 +83,4 @@ ring_response.units = {
 }
 
 
-RESPONSES = {"ring": ring_response}
+SWEEPS = {"ring": ring_response}

@@ -10,7 +10,7 @@ from netlib.striatum.experiment import run_simulations
 from netlib.striatum.grid import article as of_article
 from netlib.striatum.grid import from_options
 
-__all__ = ["RESPONSES", "striatum_response"]
+__all__ = ["SWEEPS", "striatum_response"]
 
 
 def striatum_response(seed: int, n_simulations: int = 50, article: bool = True, **options: Any) -> dict[str, float]:
@@ -39,4 +39,4 @@ def striatum_response(seed: int, n_simulations: int = 50, article: bool = True, 
     return {f"{measure}_{point}": float(means.loc[point, measure]) for point in means.index for measure in means}
 
 
-RESPONSES = {"striatum": striatum_response}
+SWEEPS = {"striatum": striatum_response}
