@@ -3,13 +3,15 @@
 It knows nothing of networks: it runs whatever it is handed.
 """
 
-from netlib.sweep.run import Points, called, grid, listed, load_sweep, save_sweep, sweep, zipped
+from netlib.base.store import Store
+from netlib.sweep.dataset import load_sweep, save_sweep
+from netlib.sweep.points import Points, called, grid, listed, zipped
+from netlib.sweep.run import sweep
 from netlib.sweep.seeds import load_table, mean_interval, over_seeds, paired_difference, save_table
-from netlib.sweep.store import Cache
 
 __all__ = [
-    "Cache",
     "Points",
+    "Store",
     "called",
     "grid",
     "listed",

@@ -10,7 +10,7 @@ __all__ = ["run_on_cluster"]
 
 
 def run_on_cluster(run: Callable, jobs: list[tuple], scheduler: Any) -> Iterator[tuple[int, dict]]:
-    """Run jobs on the workers of a scheduler, and yield what they return as it comes.
+    """Run jobs on the workers of a scheduler, and yield the number of each and what it returns as it comes.
 
     A job whose worker dies is given to another one; one that three workers died of raises an error. Workers should have
     one thread each, since a simulator is one per process.
@@ -48,7 +48,7 @@ def run_on_cluster(run: Callable, jobs: list[tuple], scheduler: Any) -> Iterator
                 f"scheduler = {scheduler!r} has workers of several threads ({', '.join(several)}): start them with "
                 "one thread each (dask worker --nthreads 1), a simulator is one per process"
             )
-        futures = [client.submit(run, *job, pure=False, retries=1) for job in jobs]
-        for future in as_completed(futures):
-            yield future.result()
+        futures = {client.submit(run, *job, pure=False, retries=1): k for k, job in enumerate(jobs)}
+        for future in as_completed(list(futures)):
+            yield futures[future], future.result()
             future.release()

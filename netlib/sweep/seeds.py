@@ -1,8 +1,8 @@
-"""What all experiments share: a function of one seed run over many seeds in parallel, and tables that say where
-they come from."""
+"""A function of one seed run over many seeds in parallel, and tables that say where they come from."""
 
 from __future__ import annotations
 
+import functools
 import io
 import json
 import os
@@ -12,12 +12,12 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from joblib import Parallel, delayed
 from scipy import stats
 from tqdm.auto import tqdm
 
 from netlib.base.checks import check_integer, check_number
 from netlib.base.provenance import atomic_write, jsonable, provenance
+from netlib.base.workers import run_jobs
 
 __all__ = ["load_table", "mean_interval", "over_seeds", "paired_difference", "save_table"]
 
@@ -37,7 +37,7 @@ def over_seeds(
     Parameters
     ----------
     function : callable
-        Defined in a module (so that it can be sent to another process); returns a table.
+        Of a module, a script or a notebook; returns a table.
     seeds : iterable of int
         Master seeds.
     workers : int
@@ -56,10 +56,10 @@ def over_seeds(
     if not seeds:
         raise ValueError("seeds is empty: give at least one")
     check_integer("workers", workers, 1, 1024)
-    jobs = Parallel(n_jobs=workers, return_as="generator")(delayed(function)(seed, **settings) for seed in seeds)
     name = function.__module__.rpartition(".")[2]
-    bar = tqdm(jobs, total=len(seeds), desc=name, unit="seed", disable=None if progress is None else not progress)
-    tables = [table.assign(seed=seed) for seed, table in zip(seeds, bar, strict=True)]
+    with tqdm(total=len(seeds), desc=name, unit="seed", disable=None if progress is None else not progress) as bar:
+        found = run_jobs(functools.partial(function, **settings), [(seed,) for seed in seeds], workers, bar.update)
+    tables = [table.assign(seed=seed) for seed, table in zip(seeds, found, strict=True)]
     whole = pd.concat(tables, ignore_index=True)
     whole = whole[["seed", *(c for c in whole.columns if c != "seed")]]
     whole.attrs = provenance(settings, seeds[0], seeds=seeds, function=f"{function.__module__}.{function.__name__}")

@@ -4,9 +4,9 @@ import functools
 
 import numpy as np
 import pytest
+from test_sweep import wave
 
 from netlib.sweep import grid, sweep
-from netlib.sweep.run import wave
 
 
 def test_units_go_along_where_a_parameter_is_held_fixed():

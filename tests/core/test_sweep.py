@@ -14,12 +14,22 @@ import numpy as np
 import pytest
 
 from netlib import sweep as sweeps
+from netlib.base.seeds import stream
 from netlib.networks import use_backend
-from netlib.sweep import Cache, grid, listed, load_sweep, save_sweep, sweep, zipped
-from netlib.sweep.run import context_name, wave
-from netlib.sweep.store import key_of
+from netlib.sweep import grid, listed, load_sweep, save_sweep, sweep, zipped
+from netlib.sweep.run import context_name, keys_of
 
 POINTS = grid(frequency=[1.0, 2.0, 3.0], noise=[0.0, 0.5])
+
+
+def wave(seed, frequency=1.0, noise=0.1):
+    """Largest value of a sine of ``frequency`` (Hz) in a second, with noise (mV), and its mean."""
+    t = np.linspace(0, 1, 100)
+    values = np.sin(2 * np.pi * frequency * t) + noise * stream(seed, "wave").standard_normal(len(t))
+    return {"height": values.max(), "mean": values.mean()}
+
+
+wave.units = {"height": "mV", "mean": "mV"}
 
 
 def counted(seed, folder, x=0.0):
@@ -51,7 +61,7 @@ def test_grid_is_every_combination_in_order():
                 assert found["height"].values[i, j, k] == wave(seed, frequency, noise)["height"]
     assert found["height"].attrs["unit"] == "mV"
     facts = json.loads(found.attrs["provenance"])
-    assert facts["function"] == "netlib.sweep.run.wave" and facts["seeds"] == [4, 7]
+    assert facts["function"] == "test_sweep.wave" and facts["seeds"] == [4, 7]
     assert "numpy" in facts["versions"]
 
 
@@ -105,10 +115,14 @@ def test_failures_are_kept_as_rows_and_tried_again(tmp_path):
         assert found["error"].values.ravel().tolist() == ["", "ZeroDivisionError: no network at 2", ""]
         np.testing.assert_array_equal(found["y"].values.ravel(), [1, np.nan, 3])
         np.testing.assert_array_equal(found["curve"].values[2, 0], [0, 3, 6])
-    assert len(list(tmp_path.glob("*/*.npz"))) == 2
+    assert len(list(tmp_path.glob("*/*.result"))) == 2
 
 
 # ---------------------------------------------------------------- keys and cache
+
+
+def key_of(function, setting, seed, context=None):
+    return keys_of(function, [(setting, seed)], context)[0]
 
 
 def test_key_depends_on_everything():
@@ -116,19 +130,25 @@ def test_key_depends_on_everything():
     others = [
         key_of(wave, {"noise": 0.2}, 1),
         key_of(wave, {"noise": 0.1}, 2),
-        key_of(wave, {"noise": 0.1}, 1, "nest"),
+        key_of(wave, {"noise": 0.1}, 1, functools.partial(use_backend, "nest")),
+        key_of(wave, {"noise": 0.1}, 1, functools.partial(use_backend, "auto")),
         key_of(functools.partial(wave, frequency=2.0), {"noise": 0.1}, 1),
         key_of(fails_at_two, {"noise": 0.1}, 1),
     ]
-    assert len({base, *others}) == 6
+    assert len({base, *others}) == 7
     assert key_of(wave, {"noise": 0.1}, 1) == base
+    assert key_of(wave, {"a": 1, "b": 2}, 1) == key_of(wave, {"b": 2, "a": 1}, 1)
+    assert key_of(wave, {"x": "inf"}, 1) != key_of(wave, {"x": float("inf")}, 1)
     assert context_name(functools.partial(use_backend, "auto")) == "netlib.networks.ring.use_backend(auto)"
 
 
-def test_key_depends_on_code(monkeypatch):
-    before = key_of(wave, {}, 1)
-    monkeypatch.setattr("netlib.sweep.store.code_version", lambda: "other code")
-    assert key_of(wave, {}, 1) != before
+def test_a_function_that_cannot_be_told_is_refused_with_the_way_out(tmp_path):
+    with open(tmp_path / "log", "w") as file:
+        with pytest.raises(
+            TypeError, match=r"file, which .* closes over, is _io.TextIOWrapper.*: give its numbers instead"
+        ):
+            sweep(lambda seed: {"y": file.fileno()}, grid(), cache=tmp_path)
+        assert sweep(lambda seed: {"y": 1.0}, grid(x=[1]), cache=None)["error"].size == 1
 
 
 def test_second_run_runs_nothing(tmp_path):
@@ -142,36 +162,12 @@ def test_second_run_runs_nothing(tmp_path):
 
 def test_damaged_files_are_made_again(tmp_path):
     whole = sweep(wave, POINTS, cache=tmp_path)
-    a, b, c = sorted(tmp_path.glob("*/*.npz"))[:3]
+    a, b, c = sorted(tmp_path.glob("*/*.result"))[:3]
     a.write_bytes(a.read_bytes()[:-20])
     b.write_bytes(b"")
-    c.write_bytes(b"not a zip file at all")
+    c.write_bytes(b"not a result at all")
     again = sweep(wave, POINTS, cache=tmp_path)
     assert again.drop_attrs(deep=False).identical(whole.drop_attrs(deep=False))
-
-
-def test_cache_is_bounded_and_keeps_what_was_used_last(tmp_path):
-    cache = Cache(tmp_path, max_size=0.1)
-    keys = [f"{k:02d}{'0' * 62}" for k in range(30)]
-    for age, key in enumerate(keys):
-        cache.put(key, {"y": np.zeros(1000)})  # 8.3 kB each
-        os.utime(cache.path(key), (1e9 + age, 1e9 + age)) if cache.path(key).exists() else None
-    assert cache.get(keys[25]) is not None  # now the newest
-    cache.trim()
-    left = [key for key in keys if cache.path(key).exists()]
-    assert sum(p.stat().st_size for p in tmp_path.glob("*/*.npz")) <= 1e5
-    assert keys[25] in left and keys[29] in left and keys[0] not in left
-
-
-def test_reading_is_quick(tmp_path):
-    cache = Cache(tmp_path)
-    cache.put("ab" * 32, {"y": np.zeros(10)})
-    times = []
-    for _ in range(20):
-        start = time.perf_counter()
-        cache.get("ab" * 32)
-        times.append(time.perf_counter() - start)
-    assert min(times) < 0.05
 
 
 def test_full_disk_is_said_and_spares_the_cache(tmp_path):
@@ -181,13 +177,12 @@ def test_full_disk_is_said_and_spares_the_cache(tmp_path):
     code = f"""
         import resource, signal
         from netlib.sweep import grid, sweep
-        from netlib.sweep.run import wave
         signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
         resource.setrlimit(resource.RLIMIT_FSIZE, (100, 100))
-        sweep(wave, grid(frequency=[2.0]), cache={str(tmp_path)!r})
+        sweep(lambda seed, x: {{'y': x}}, grid(x=[2.0]), cache={str(tmp_path)!r})
     """
     ran = subprocess.run([sys.executable, "-c", textwrap.dedent(code)], capture_output=True, text=True, check=False)
-    assert ran.returncode and "the cache cannot be written" in ran.stderr
+    assert ran.returncode and "the store cannot be written" in ran.stderr
     assert {p: p.read_bytes() for p in tmp_path.glob("*/*")} == before
     assert resource.getrlimit(resource.RLIMIT_FSIZE)[0] != 100
 
@@ -213,6 +208,28 @@ SLOW = """
         time.sleep(0.1)
         return {"y": x * 1.5 + seed}
 """
+
+
+def deadly(seed, x):
+    if x == 1:
+        os.kill(os.getpid(), signal.SIGSEGV)
+    if x == 2:
+        os._exit(7)
+    if x == 3:
+        sys.exit("no more")
+    if x == 4:
+        raise MemoryError("none left")
+    return {"y": float(x)}
+
+
+def test_a_point_that_kills_its_process_is_a_row_and_the_others_go_on(tmp_path):
+    found = sweep(deadly, grid(x=[0, 1, 2, 3, 4, 5]), workers=2, cache=tmp_path)
+    errors = found["error"].values.ravel().tolist()
+    assert errors[0] == errors[5] == ""
+    assert errors[1].startswith("WorkerDied: the process that ran it ended (SIGSEGV") and "x = 1, seed 1" in errors[1]
+    assert "exit status 7" in errors[2] and "x = 2" in errors[2]
+    assert errors[3] == "SystemExit: no more" and errors[4] == "MemoryError: none left"
+    np.testing.assert_array_equal(found["y"].values.ravel(), [0, *[np.nan] * 4, 5])
 
 
 @pytest.mark.slow

@@ -36,7 +36,7 @@ def test_command(tmp_path, monkeypatch):
     found = load_sweep("a.nc")
     assert found["rate_E"].shape == (2, 2, 1)
     assert (found["rate_E"].sel(contrast=1.0) >= found["rate_E"].sel(contrast=0.0)).all()
-    assert len(list((tmp_path / "netlib_cache").glob("*/*.npz"))) == 4
+    assert len(list((tmp_path / "netlib_cache").glob("*/*.result"))) == 4
     ran = CliRunner().invoke(app, ["sweep", "ring", "--grid", "E_to_F.weight=1", "--out", "b.nc", "--quiet"])
     assert ran.exit_code == 1 and "did you mean" in ran.output
     ran = CliRunner().invoke(app, ["sweep", "rings", "--grid", "contrast=1"])
