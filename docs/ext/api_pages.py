@@ -12,9 +12,8 @@ import netlib
 
 #: Order in which data flows; what is not named here follows.
 ORDER = (
-    *("stimuli", "lgn", "networks", "recordings", "analysis", "experiments", "figures", "theory", "striatum"),
-    *("sweep", "openscope", "imaging", "explore", "teaching", "doctor", "demo", "report"),
-    *("orientation", "units", "seeds", "provenance"),
+    *("base", "stimuli", "lgn", "networks", "recordings", "tuning", "calcium", "statistics", "figures", "sweep", "theory"),
+    *("v1", "explore", "striatum", "openscope", "pathways", "teaching", "registry", "doctor"),
 )
 HIDDEN = ("cli",)  # has a page of its own
 
