@@ -11,64 +11,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from netlib.base.checks import check_choice
-from netlib.openscope.figures import (
-    draw_changes,
-    draw_correlations,
-    draw_null,
-    draw_percent_significant,
-    draw_percentiles,
-    draw_points,
-    draw_score_timecourses,
-    draw_scores,
-    draw_thirds,
-    draw_tracked,
-    draw_usi_scatter,
-)
-from netlib.openscope.figures_examples import (
-    draw_behaviour_histograms,
-    draw_behaviour_traces,
-    draw_blocks,
-    draw_close_ups,
-    draw_example_responses,
-    draw_example_rois,
-    draw_full_session,
-    draw_imaging_planes,
-    draw_overlays,
-    draw_roi_correlations,
-    draw_roi_values,
-    draw_traces,
-    draw_tracking_examples,
-)
-from netlib.openscope.panel_data import (
-    behaviour_traces,
-    block_differences,
-    differences,
-    full_session,
-    histograms,
-    index_changes,
-    index_distributions,
-    index_statistics,
-    percent_significant,
-    relative_responses,
-    response_changes,
-    scores,
-    sequence_traces,
-    thirds_differences,
-    timecourses,
-    tracked_usis,
-)
-from netlib.openscope.panel_examples import (
-    example_null,
-    example_responses,
-    example_rois,
-    imaging_planes,
-    mean_signals,
-    overlays,
-    overlays_with_planes,
-    roi_correlations,
-    signal_to_noise_ratios,
-    tracking_examples,
-)
+from netlib.openscope import figures, figures_examples, panel_data, panel_examples
 from netlib.openscope.parameters import (
     ALL_ORIENTATIONS,
     COMMON_ORIENTATIONS,
@@ -269,21 +212,21 @@ def _analysis_panel(
 def _traces(place: str, title: str, stimpar: StimPar, split: str, thirds: bool = False) -> Panel:
     extra = [("split", split), *([("thirds", True)] if thirds else [])]
     return _analysis_panel(
-        place, title, sequence_traces, draw_traces,
+        place, title, panel_data.sequence_traces, figures_examples.draw_traces,
         analyspar=AnalysPar(), basepar=BasePar(), stimpar=stimpar, extra=extra,
     )  # fmt: skip
 
 
 def _differences(place: str, title: str, stimpar: StimPar, split: str) -> Panel:
     return _analysis_panel(
-        place, title, differences, draw_points, LOW,
+        place, title, panel_data.differences, figures.draw_points, LOW,
         analyspar=AnalysPar(), basepar=BasePar(), stimpar=stimpar, permpar=PERMUTED, extra=[SEED, ("split", split)],
     )  # fmt: skip
 
 
 def _relative(place: str, title: str, stimpar: StimPar, tracked: bool = False) -> Panel:
     return _analysis_panel(
-        place, title, relative_responses, draw_points, LOW,
+        place, title, panel_data.relative_responses, figures.draw_points, LOW,
         analyspar=replace(RAW, tracked=tracked), stimpar=stimpar, permpar=PERMUTED, extra=[SEED, ("rel_sess", 1)],
     )  # fmt: skip
 
@@ -303,8 +246,8 @@ def _correlation(place: str, title: str, sessions: tuple[int, ...], flow: bool) 
     extra = [SEED, ("permute", "tracking"), ("sig_only", False)]
     both = len(sessions) == 3
     return _analysis_panel(
-        place, title, f"panels_correlation.{'correlations' if both else 'scatter'}",
-        draw_correlations if both else draw_usi_scatter, LOW,
+        place, title, panel_data.correlations if both else panel_data.scatter,
+        figures.draw_correlations if both else figures.draw_usi_scatter, LOW,
         sesspar=SessPar(sess_n=sessions), analyspar=AnalysPar(error="std", tracked=True), basepar=BasePar(),
         idxpar=FLOW_USI if flow else GABOR_USI, stimpar=FLOW if flow else D_AND_U, permpar=PermPar(8, tails="lo"),
         extra=[*extra, ("consec_only", True), ("corr_type", "corr")] if both else extra,
@@ -314,8 +257,8 @@ def _correlation(place: str, title: str, sessions: tuple[int, ...], flow: bool) 
 def _decoding(letter: str, frame: str) -> Panel:
     unexpected = frame == "U"
     return _analysis_panel(
-        f"10{letter}", f"decoding of the mean orientation of {frame}", scores,
-        draw_scores, DECODER_LOW, True,
+        f"10{letter}", f"decoding of the mean orientation of {frame}", panel_data.scores,
+        figures.draw_scores, DECODER_LOW, True,
         analyspar=AnalysPar(), logregpar=LogRegPar(comp=f"{frame}ori", ctrl=not unexpected),
         stimpar=StimPar(
             UNEXPECTED_ORIENTATIONS if unexpected else EXPECTED_ORIENTATIONS,
@@ -327,8 +270,8 @@ def _decoding(letter: str, frame: str) -> Panel:
 
 def _timecourse(letter: str, session: int) -> Panel:
     return _analysis_panel(
-        f"11{letter}", f"decoding of D and U frame by frame, session {session}", timecourses,
-        draw_score_timecourses, TIMECOURSE_LOW, True,
+        f"11{letter}", f"decoding of D and U frame by frame, session {session}", panel_data.timecourses,
+        figures.draw_score_timecourses, TIMECOURSE_LOW, True,
         sesspar=SessPar(sess_n=(session,)), analyspar=AnalysPar(), logregpar=LogRegPar(comp=("Dori", "Uori")),
         stimpar=SEQUENCE, permpar=PermPar(8, 10_000, tails="hi"), extra=[SEED, ("n_splits", 100)],
     )  # fmt: skip
@@ -336,32 +279,32 @@ def _timecourse(letter: str, session: int) -> Panel:
 
 def _significant(place: str, title: str, multcomp: int, stimpar: StimPar = D_AND_U, **extra: bool) -> Panel:
     return _usi(
-        place, title, percent_significant, draw_percent_significant, error="std",
+        place, title, panel_data.percent_significant, figures.draw_percent_significant, error="std",
         stimpar=stimpar, sesspar=SESSION_1, permpar=PermPar(multcomp, 10_000), extra=[SEED, *extra.items()],
     )  # fmt: skip
 
 
 def _mean_usi(place: str, title: str, **kind: Any) -> Panel:
     return _usi(
-        place, title, index_statistics, draw_points, tracked=True, permpar=PermPar(12),
+        place, title, panel_data.index_statistics, figures.draw_points, tracked=True, permpar=PermPar(12),
         flow=kind.pop("flow", False), error=kind.pop("error", "sem"), extra=[SEED, ("by_mouse", False), *kind.items()],
     )  # fmt: skip
 
 
 def _tracked_usis(place: str, title: str, flow: bool) -> Panel:
-    return _usi(place, title, tracked_usis, draw_tracked, tracked=True, flow=flow)
+    return _usi(place, title, panel_data.tracked_usis, figures.draw_tracked, tracked=True, flow=flow)
 
 
 ANALYSIS_PANELS: tuple[Panel, ...] = (
     _analysis_panel("1A", "the two stimuli"),
     _analysis_panel(
-        "1B", "example imaging planes, one per group", imaging_planes,
-        draw_imaging_planes, sesspar=SessPar(sess_n=(1,), mouse_n=(1, 4, 6, 11)),
+        "1B", "example imaging planes, one per group", panel_examples.imaging_planes,
+        figures_examples.draw_imaging_planes, sesspar=SessPar(sess_n=(1,), mouse_n=(1, 4, 6, 11)),
     ),
     _analysis_panel("1C", "the experiment and its sessions"),
     _analysis_panel(
-        "1D", "tracked ROIs over the imaging planes of three sessions", overlays_with_planes,
-        draw_overlays, sesspar=SessPar(mouse_n=(3, 4, 6, 11)), analyspar=AnalysPar(tracked=True),
+        "1D", "tracked ROIs over the imaging planes of three sessions", panel_examples.overlays_with_planes,
+        figures_examples.draw_overlays, sesspar=SessPar(mouse_n=(3, 4, 6, 11)), analyspar=AnalysPar(tracked=True),
     ),
     _analysis_panel("1E", "expected and unexpected Gabor sequences"),
     _analysis_panel("1F", "hypotheses on learning"),
@@ -370,23 +313,23 @@ ANALYSIS_PANELS: tuple[Panel, ...] = (
     _relative("2C", "responses relative to session 1: expected frames, unexpected U and G", FRAMES),
     _traces("3A", "traces in the early and the late third of each session", SEQUENCE, "by_exp", thirds=True),
     _analysis_panel(
-        "3B", "difference of U and D, early against late third", thirds_differences,
-        draw_thirds, LOW, analyspar=AnalysPar(), basepar=BasePar(), stimpar=SEQUENCE,
+        "3B", "difference of U and D, early against late third", panel_data.thirds_differences,
+        figures.draw_thirds, LOW, analyspar=AnalysPar(), basepar=BasePar(), stimpar=SEQUENCE,
         permpar=PermPar(12), extra=[SEED, ("split", "by_exp"), ("thirds", True)],
     ),
     _usi(
-        "4A", "traces of example ROIs with high, no and low USI", example_rois,
-        draw_example_rois,
+        "4A", "traces of example ROIs with high, no and low USI", panel_examples.example_rois,
+        figures_examples.draw_example_rois,
         sesspar=SESSION_1, stimpar=StimPar(pre=(0, 0.9)), permpar=ROI_PERMUTED, extra=[SEED],
     ),
     _usi(
-        "4B", "USI of one ROI over its null distribution", example_null,
-        draw_null,
+        "4B", "USI of one ROI over its null distribution", panel_examples.example_null,
+        figures.draw_null,
         sesspar=SessPar(line="L23", mouse_n=1, plane="soma", sess_n=(1,)), permpar=ROI_PERMUTED, extra=[SEED],
     ),
     _usi(
-        "4C", "distributions of USIs and of their percentiles", index_distributions,
-        draw_percentiles, sesspar=SESSION_1, permpar=ROI_PERMUTED, extra=[SEED, ("n_bins", 40)],
+        "4C", "distributions of USIs and of their percentiles", panel_data.index_distributions,
+        figures.draw_percentiles, sesspar=SESSION_1, permpar=ROI_PERMUTED, extra=[SEED, ("n_bins", 40)],
     ),
     _significant("4D", "percent of ROIs with a significant USI", 8, by_mouse=False, common_oris=False),
     _significant(
@@ -399,7 +342,7 @@ ANALYSIS_PANELS: tuple[Panel, ...] = (
     _significant("5A", "percent of ROIs with a significant USI, by mouse", 22, by_mouse=True),
     _relative("5B", "relative responses of tracked ROIs", FRAMES, tracked=True),
     _usi(
-        "5C", "mean |USI| of tracked ROIs, by mouse", index_statistics, draw_points,
+        "5C", "mean |USI| of tracked ROIs, by mouse", panel_data.index_statistics, figures.draw_points,
         tracked=True, extra=[("absolute", True), ("by_mouse", True)],
     ),
     _analysis_panel("6A", "the visual flow stimulus"),
@@ -407,27 +350,27 @@ ANALYSIS_PANELS: tuple[Panel, ...] = (
     _differences("6C", "difference of responses around the onset of unexpected flow", FLOW, "unexp_lock"),
     _relative("7A", "responses to visual flow relative to session 1", replace(FLOW, pre=0, post=1)),
     _analysis_panel(
-        "7B", "change of unexpected responses, Gabors against visual flow", response_changes,
-        draw_changes, LOW, analyspar=replace(RAW, error="std"), permpar=PermPar(5),
+        "7B", "change of unexpected responses, Gabors against visual flow", panel_data.response_changes,
+        figures.draw_changes, LOW, analyspar=replace(RAW, error="std"), permpar=PermPar(5),
         stimpar=replace(BOTH, gabfr=((0, 1, 2), (3, 4)), pre=(0, 0), post=(0.3, 1)),
         extra=[SEED, ("comp_sess", (1, 3)), ("datatype", "rel_unexp_resp"), ("pop_stats", True), ("rel_sess", 1)],
     ),
     _tracked_usis("7C", "USI to visual flow of each tracked ROI over the sessions", flow=True),
     _mean_usi("7D", "mean |USI| to visual flow of tracked ROIs", flow=True, absolute=True),
     _analysis_panel(
-        "7E", "change of |USI|, Gabors against visual flow", index_changes,
-        draw_changes, LOW, analyspar=AnalysPar(error="std", tracked=True), basepar=BasePar(),
+        "7E", "change of |USI|, Gabors against visual flow", panel_data.index_changes,
+        figures.draw_changes, LOW, analyspar=AnalysPar(error="std", tracked=True), basepar=BasePar(),
         idxpar=IdxPar(("by_exp", "unexp_lock")), permpar=PermPar(5), stimpar=replace(BOTH, pre=(0, 2), post=(0.6, 2)),
         extra=[SEED, ("comp_sess", (1, 3)), ("datatype", "usis"), ("pop_stats", True)],
     ),
     _analysis_panel(
-        "8A", "running and pupil around D and U", behaviour_traces,
-        draw_behaviour_traces, sesspar=SESSION_1, analyspar=BEHAVIOUR, basepar=BasePar(),
+        "8A", "running and pupil around D and U", panel_data.behaviour_traces,
+        figures_examples.draw_behaviour_traces, sesspar=SESSION_1, analyspar=BEHAVIOUR, basepar=BasePar(),
         stimpar=SEQUENCE, extra=[("split", "by_exp")],
     ),
     _analysis_panel(
-        "8B", "difference of running and pupil between U and D, by block", block_differences,
-        draw_blocks, LOW, sesspar=SESSION_1, analyspar=BEHAVIOUR, stimpar=D_AND_U,
+        "8B", "difference of running and pupil between U and D, by block", panel_data.block_differences,
+        figures_examples.draw_blocks, LOW, sesspar=SESSION_1, analyspar=BEHAVIOUR, stimpar=D_AND_U,
         permpar=PermPar(n_perms=10_000), extra=[SEED],
     ),
     _correlation("9A", "Gabor USIs in sessions 1 and 2", (1, 2), flow=False),
@@ -458,7 +401,7 @@ def _dataset_panel(place: str, title: str, compute: Compute = None, draw: Draw =
 
 def _examples(letter: str, title: str, stimpar: StimPar, *extra: tuple[str, Any]) -> Panel:
     return _dataset_panel(
-        f"5{letter}", title, example_responses, draw_example_responses,
+        f"5{letter}", title, panel_examples.example_responses, figures_examples.draw_example_responses,
         sesspar=SessPar(sess_n=(1,)), analyspar=AnalysPar(), basepar=BasePar(), stimpar=stimpar,
         extra=[("n_ex", 6), ("rolling_win", 4), ("seed", PAPER_SEED), *extra],
     )  # fmt: skip
@@ -467,14 +410,14 @@ def _examples(letter: str, title: str, stimpar: StimPar, *extra: tuple[str, Any]
 def _tracking(letter: str, mouse: int, plane: str) -> Panel:
     return _dataset_panel(
         f"8{letter}", f"tracking of {'dendritic' if plane == 'dend' else 'somatic'} ROIs by the order of sessions",
-        tracking_examples, draw_tracking_examples,
+        panel_examples.tracking_examples, figures_examples.draw_tracking_examples,
         sesspar=SessPar(mouse_n=mouse, plane=plane), analyspar=TRACKED,
     )  # fmt: skip
 
 
 def _edges(letter: str, title: str, split: str) -> Panel:
     return _dataset_panel(
-        f"9{letter}", title, sequence_traces, draw_traces,
+        f"9{letter}", title, panel_data.sequence_traces, figures_examples.draw_traces,
         analyspar=AnalysPar(), basepar=BasePar(), extra=[("split", split)],
         stimpar=StimPar(pre=2, post=2, stimtype="both", visflow_dir=DIRECTIONS, visflow_size=128),
     )  # fmt: skip
@@ -483,21 +426,21 @@ def _edges(letter: str, title: str, split: str) -> Panel:
 DATASET_PANELS: tuple[Panel, ...] = (
     _dataset_panel("1A", "the experiment"),
     _dataset_panel(
-        "1B", "example imaging planes, one per group", imaging_planes,
-        draw_imaging_planes, sesspar=SessPar(sess_n=(1,), mouse_n=(1, 4, 6, 11)),
+        "1B", "example imaging planes, one per group", panel_examples.imaging_planes,
+        figures_examples.draw_imaging_planes, sesspar=SessPar(sess_n=(1,), mouse_n=(1, 4, 6, 11)),
     ),
     _dataset_panel("1C", "the sessions"),
     _dataset_panel("2A", "how ROIs are matched across sessions"),
     _dataset_panel(
-        "2B", "tracked ROIs over the imaging planes of three sessions", overlays_with_planes,
-        draw_overlays, sesspar=EXAMPLES, analyspar=TRACKED,
+        "2B", "tracked ROIs over the imaging planes of three sessions", panel_examples.overlays_with_planes,
+        figures_examples.draw_overlays, sesspar=EXAMPLES, analyspar=TRACKED,
     ),
     _dataset_panel(
-        "2C", "overlays of tracked ROIs", overlays, draw_overlays,
+        "2C", "overlays of tracked ROIs", panel_examples.overlays, figures_examples.draw_overlays,
         sesspar=EXAMPLES, analyspar=TRACKED, extra=[("mark_crop_only", True)],
     ),
     _dataset_panel(
-        "2D", "close-ups of the overlays", overlays, draw_close_ups,
+        "2D", "close-ups of the overlays", panel_examples.overlays, figures_examples.draw_close_ups,
         sesspar=EXAMPLES, analyspar=TRACKED,
     ),
     _dataset_panel("3A", "the Gabor sequences"),
@@ -509,23 +452,23 @@ DATASET_PANELS: tuple[Panel, ...] = (
     _examples("C", "example ROIs, onset of unexpected nasal flow", replace(FLOW, visflow_dir="nasal")),
     _examples("D", "example ROIs, onset of unexpected temporal flow", replace(FLOW, visflow_dir="temp")),
     _dataset_panel(
-        "6A", "running and pupil over a whole session", full_session,
-        draw_full_session, sesspar=SessPar(sess_n=(1,), mouse_n=1), analyspar=BEHAVIOUR,
+        "6A", "running and pupil over a whole session", panel_data.full_session,
+        figures_examples.draw_full_session, sesspar=SessPar(sess_n=(1,), mouse_n=1), analyspar=BEHAVIOUR,
     ),
     _dataset_panel(
-        "6B", "histograms of running and pupil", histograms,
-        draw_behaviour_histograms, analyspar=BEHAVIOUR,
+        "6B", "histograms of running and pupil", panel_data.histograms,
+        figures_examples.draw_behaviour_histograms, analyspar=BEHAVIOUR,
     ),
     _dataset_panel(
-        "7A", "signal-to-noise ratio of ROIs", signal_to_noise_ratios,
-        draw_roi_values, analyspar=RAW,
+        "7A", "signal-to-noise ratio of ROIs", panel_examples.signal_to_noise_ratios,
+        figures_examples.draw_roi_values, analyspar=RAW,
     ),
     _dataset_panel(
-        "7B", "mean signal of ROIs", mean_signals, draw_roi_values, analyspar=RAW,
+        "7B", "mean signal of ROIs", panel_examples.mean_signals, figures_examples.draw_roi_values, analyspar=RAW,
     ),
     _dataset_panel(
-        "7C", "correlations of pairs of ROIs", roi_correlations,
-        draw_roi_correlations, analyspar=RAW, extra=[("rolling_win", 4)],
+        "7C", "correlations of pairs of ROIs", panel_examples.roi_correlations,
+        figures_examples.draw_roi_correlations, analyspar=RAW, extra=[("rolling_win", 4)],
     ),
     _tracking("A", 6, "dend"),
     _tracking("B", 4, "soma"),
