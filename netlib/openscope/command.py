@@ -111,7 +111,7 @@ def download(
 def _keep_table(table: Path, datadir: Path) -> None:
     """Keep the table of mice beside the files, where the figures look for it."""
     from netlib.base.provenance import atomic_write
-    from netlib.openscope.runner import TABLE_NAME
+    from netlib.openscope.mice import TABLE_NAME
 
     if not (datadir / TABLE_NAME).exists():
         content = table.read_bytes()

@@ -1,4 +1,9 @@
-"""Mean traces around events, and differences of integrated responses (analysis paper 2A, 2B, 3, 6B, 6C; dataset 9)."""
+"""Tables of the panels: traces, differences, relative responses, USIs, decoding, running and pupil.
+
+Panels of the analysis paper (Gillon, Pina et al. 2024, J Neurosci 44(5) e1009232023) and Figures 6 and 9 of the dataset
+paper (Gillon, Lecoq et al. 2023, Sci Data 10:287). Each function takes sessions, parameters and a seed, and returns the
+one table of its panel under the published name.
+"""
 
 from __future__ import annotations
 
@@ -12,8 +17,9 @@ import numpy as np
 import pandas as pd
 
 from netlib.base.seeds import stream
-from netlib.openscope import responses as relative
-from netlib.openscope.decoding import decode_published, decode_timecourse
+from netlib.openscope import changes
+from netlib.openscope.decoding import METRICS, decode_published, decode_timecourse
+from netlib.openscope.events import event_responses, paired_events, split_events, split_responses, windows_of_rois
 from netlib.openscope.parameters import (
     EXPECTED_ORIENTATIONS,
     UNEXPECTED_ORIENTATIONS,
@@ -23,25 +29,14 @@ from netlib.openscope.parameters import (
     StimPar,
     by_mouse,
     common_columns,
+    drawn_seed,
     groups_of,
     several_sessions,
     sort_sessions,
     to_table,
 )
-from netlib.openscope.responses import (
-    StimulusPair,
-    block_test,
-    early_and_late,
-    paired_events,
-    responses,
-    split_events,
-    split_responses,
-    stimulus_change,
-    summarise,
-    third_differences,
-    windows,
-)
-from netlib.openscope.responses import block_differences as differences_by_block
+from netlib.openscope.responses import block_differences, block_test, early_and_late, summarise, third_differences
+from netlib.openscope.schedule import U_ROTATION
 from netlib.openscope.session import Session
 from netlib.openscope.usi import (
     CorrelationResult,
@@ -60,8 +55,8 @@ from netlib.statistics.permutation import (
 )
 
 __all__ = [
+    "behaviour_blocks",
     "behaviour_traces",
-    "block_differences",
     "center_and_error",
     "correlations",
     "differences",
@@ -84,7 +79,7 @@ __all__ = [
 ]
 
 
-# -------------------- Mean traces around events, and differences of integrated responses (analysis paper 2A, 2B, ...
+# ---------------------------------------------------------------- traces, differences (2A, 2B, 3, 6B, 6C; dataset 9)
 
 
 def center_and_error(values: Any, analyspar: AnalysPar) -> np.ndarray:
@@ -115,7 +110,7 @@ def _roi_traces(session: Session, parameters: Parameters, split: str, thirds: bo
     events = split_events(session, stimpar, split)
     n_pre = round(stimpar.pre * session.fps)
     parts = []
-    for _, values, kept in windows(session, events, stimpar.pre, stimpar.post, parameters.analyspar.scale):
+    for _, values, kept in windows_of_rois(session, events, stimpar.pre, stimpar.post, parameters.analyspar.scale):
         if split != "by_exp":
             if values.shape[-1] != 2 * n_pre:
                 raise ValueError(f"pre = {stimpar.pre:g} s and post = {stimpar.post:g} s must be equal for {split!r}")
@@ -215,19 +210,19 @@ def thirds_differences(sessions: Sequence[Session], parameters: Parameters, seed
     return {"diffs_df": to_table(rows)}
 
 
-# -------------------- Responses relative to those of session 1 (analysis paper 2C, 5B, 7A)
+# ---------------------------------------------------------------- responses relative to session 1 (2C, 5B, 7A)
 
 
 def _roi_means(session: Session, stimpar: StimPar, scale: bool) -> pd.DataFrame:
     """Mean response of each ROI to each expected and unexpected frame, or to expected and unexpected flow."""
     if stimpar.stimtype == "gabors":
         events = session.gabors.select(orientation=list(stimpar.gab_ori), kappa=stimpar.gabk)
-        found = responses(session, events, stimpar.pre, stimpar.post, scale)
-        table = relative.frame_means(found.values, found.events["gabor_frame"], found.unexpected)
+        found = event_responses(session, events, stimpar.pre, stimpar.post, scale)
+        table = changes.frame_means(found.values, found.events["gabor_frame"], found.unexpected)
         return table.set_axis(found.rois)
     events = session.visflow.select(direction=list(stimpar.visflow_dir), size=stimpar.visflow_size)
-    found = responses(session, events, stimpar.pre, stimpar.post, scale)
-    return relative.flow_means(found.values, found.unexpected).set_axis(found.rois)
+    found = event_responses(session, events, stimpar.pre, stimpar.post, scale)
+    return changes.flow_means(found.values, found.unexpected).set_axis(found.rois)
 
 
 def relative_values(
@@ -251,9 +246,9 @@ def relative_values(
         if tracked:  # ROIs without a NaN in any of the sessions
             good = reduce(lambda a, b: a.intersection(b), (table.index for table in means.values()))
             means = {n: table.loc[good] for n, table in means.items()}
-        reference = relative.reference_responses(means[first])
+        reference = changes.reference_responses(means[first])
         for n, table in means.items():
-            found[mouse, n] = relative.relative_responses(table, reference, unstable="keep")
+            found[mouse, n] = changes.relative_responses(table, reference, unstable="keep")
     return found
 
 
@@ -280,7 +275,7 @@ def relative_responses(sessions: Sequence[Session], parameters: Parameters, seed
     return {"rel_resp_df": to_table(rows)}
 
 
-# -------------------- Change between the first and the last session, responses to Gabors against visual flow ...
+# ---------------------------------------------------------------- changes, Gabors against visual flow (7B, 7E)
 
 
 #: Values of the ROIs of each mouse and session.
@@ -328,12 +323,12 @@ def _changes(
             raise ValueError(f"group {' '.join(key)} has no session {missing[0]}: sessions {compared} are compared")
         mice = {n: [s.metadata.mouse_n for s in numbers[n]] for n in compared}
         name = " ".join(key)
-        pairs[name] = StimulusPair(*(
+        pairs[name] = changes.StimulusPair(*(
             np.concatenate([values[stimulus][mouse, n] for mouse in mice[n]])
             for stimulus in ("gabors", "visflow") for n in compared
         ))  # fmt: skip
         columns[name] = _joined_columns(key, numbers)
-    found = stimulus_change(
+    found = changes.stimulus_change(
         pairs, tracked=parameters.analyspar.tracked, n_permutations=permpar.n_perms, tails=permpar.tails,
         alpha=permpar.p_val, multcomp=permpar.multcomp, seed=seed,
     )  # fmt: skip
@@ -356,7 +351,7 @@ def _joined_columns(key: Key, numbers: dict[int, list[Session]]) -> dict[str, An
     return rows[0] | joined
 
 
-# -------------------- Unexpected-event selectivity of ROIs (analysis paper 4, 5A, 5C, 7C, 7D)
+# ---------------------------------------------------------------- USI (4C to 4H, 5A, 5C, 7C, 7D)
 
 
 def index_distributions(sessions: Sequence[Session], parameters: Parameters, seed: int) -> dict[str, Any]:
@@ -465,7 +460,7 @@ def index_statistics(sessions: Sequence[Session], parameters: Parameters, seed: 
     return {"idx_stats_df": to_table(rows)}
 
 
-# -------------------- Correlations of the USIs of tracked ROIs between sessions (analysis paper 9)
+# ---------------------------------------------------------------- correlations of USIs between sessions (9)
 
 
 #: Bins of the density of random pairs.
@@ -487,12 +482,8 @@ def _correlation(x: np.ndarray, y: np.ndarray, parameters: Parameters, seed: int
     permpar = parameters.permpar
     return tracked_correlation(
         x, y, permute=parameters.extra("permute"), n_permutations=permpar.n_perms, tails=permpar.tails,
-        alpha=permpar.p_val, multcomp=permpar.multcomp, seed=_number(seed, "correlation", name),
+        alpha=permpar.p_val, multcomp=permpar.multcomp, seed=drawn_seed(seed, "correlation", name),
     )  # fmt: skip
-
-
-def _number(seed: int, *names: str) -> int:
-    return int(stream(seed, *names).integers(2**62))
 
 
 def correlations(sessions: Sequence[Session], parameters: Parameters, seed: int) -> dict[str, Any]:
@@ -520,7 +511,7 @@ def scatter(sessions: Sequence[Session], parameters: Parameters, seed: int) -> d
         x, y = values[first], values[second]
         found = _correlation(x, y, parameters, seed, f"{name} {first}v{second}")
         slope, intercept = np.polyfit(x, y, 1)
-        density, x_edges, y_edges = pairing_density(x, y, n_bins=CORRELATION_BINS, seed=_number(seed, "pairs", name))
+        density, x_edges, y_edges = pairing_density(x, y, n_bins=CORRELATION_BINS, seed=drawn_seed(seed, "pairs", name))
         rows.append(row | {
             "corr_data_xs": x, "corr_data_ys": y, "corrs": found.r, "regr_coefs": slope, "regr_intercepts": intercept,
             "raw_p_vals": found.test.raw_p, "p_vals": found.test.p, "exact_p_vals": found.test.p_exact,
@@ -530,12 +521,7 @@ def scatter(sessions: Sequence[Session], parameters: Parameters, seed: int) -> d
     return {"idx_corr_df": to_table(rows)}
 
 
-# -------------------- Decoding of the mean orientation of Gabor frames, over a window and frame by frame ...
-
-
-METRICS = ("neg_log_loss", "accuracy", "balanced_accuracy")
-#: What U adds to the orientation of its sequence (degrees).
-ROTATION = 90
+# ---------------------------------------------------------------- decoding (10, 11)
 
 
 def _trials(
@@ -554,15 +540,11 @@ def _trials(
     counts = None
     if parameters.logregpar.ctrl and not unexpected:
         surprises = session.gabors.select(frame="U", unexpected=True)["gabor_mean_orientation"]
-        counts = {float(ori): int((surprises == ori + ROTATION).sum()) for ori in np.unique(labels)}
+        counts = {float(ori): int((surprises == ori + U_ROTATION).sum()) for ori in np.unique(labels)}
         few = [ori for ori, n in counts.items() if n < 2]
         if few:
             raise ValueError(f"{session} has {counts[few[0]]} U in sequences of {few[0]:g} deg: the control needs 2")
     return data.values, labels, counts
-
-
-def _seed(seed: int, session: Session, comp: str) -> int:
-    return int(stream(seed, "decoding", comp, str(session.metadata.sessid)).integers(2**62))
 
 
 def _decoded(
@@ -572,9 +554,10 @@ def _decoded(
     found = []
     for session in members:
         data, labels, counts = _trials(session, comp, parameters)
+        own_seed = drawn_seed(seed, "decoding", comp, str(session.metadata.sessid))
         found.append(decode(
             data, labels, counts=counts, n_splits=parameters.extra("n_splits"), n_shuffles=parameters.permpar.n_perms,
-            train_fraction=parameters.logregpar.train_p, seed=_seed(seed, session, comp), workers=workers,
+            train_fraction=parameters.logregpar.train_p, seed=own_seed, workers=workers,
         ))  # fmt: skip
     return found
 
@@ -644,7 +627,7 @@ def timecourses(sessions: Sequence[Session], parameters: Parameters, seed: int, 
     return {"scores_df": to_table(rows)}
 
 
-# -------------------- Running and pupil: around D and U, by block, over a whole session, histograms (analysis ...
+# ---------------------------------------------------------------- running and pupil (8; dataset 6)
 
 
 KINDS = ("run", "pupil")
@@ -688,7 +671,7 @@ def behaviour_traces(sessions: Sequence[Session], parameters: Parameters, seed: 
     return {"trace_df": to_table(rows)}
 
 
-def block_differences(sessions: Sequence[Session], parameters: Parameters, seed: int) -> dict[str, Any]:
+def behaviour_blocks(sessions: Sequence[Session], parameters: Parameters, seed: int) -> dict[str, Any]:
     """U minus D of each block (expected run, then unexpected run), blocks pooled over mice, with a paired test."""
     stimpar, permpar, rows = parameters.stimpar, parameters.permpar, []
     for (line, plane), numbers in groups_of(sessions):
@@ -696,7 +679,7 @@ def block_differences(sessions: Sequence[Session], parameters: Parameters, seed:
             row = common_columns(members, rois=False)
             for kind in KINDS:
                 found = [_around(s, kind, parameters, stimpar.pre, stimpar.post) for s in members]
-                blocks = pd.concat([differences_by_block(d.values, u) for d, u in found], ignore_index=True)
+                blocks = pd.concat([block_differences(d.values, u) for d, u in found], ignore_index=True)
                 _, test = block_test(
                     blocks, n_permutations=permpar.n_perms, seed=stream(seed, "blocks", kind, line, plane, n),
                     alpha=permpar.p_val, multcomp=int(permpar.multcomp) or 1,

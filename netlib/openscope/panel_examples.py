@@ -1,4 +1,9 @@
-"""Images of the planes and masks of tracked ROIs across sessions (analysis paper 1B, 1D; dataset paper 1B, 2, 8)."""
+"""Tables of the panels that show planes, masks, tracking, quality and single ROIs.
+
+Figures 1, 4A and 4B of the analysis paper (Gillon, Pina et al. 2024, J Neurosci 44(5) e1009232023), Figures 1, 2, 5, 7
+and 8 of the dataset paper (Gillon, Lecoq et al. 2023, Sci Data 10:287). Each function takes sessions, parameters and a
+seed, and returns the one table of its panel under the published name.
+"""
 
 from __future__ import annotations
 
@@ -10,22 +15,32 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from netlib.base.seeds import stream
-from netlib.openscope.parameters import Parameters, by_mouse, common_columns, groups_of, sort_sessions, to_table
-from netlib.openscope.responses import locked_events, paired_events, summarise, windows
-from netlib.openscope.session import Session
-from netlib.openscope.tracking import read_roi_tracking, register_image, register_masks
-from netlib.openscope.usi import (
+from netlib.openscope.events import locked_events, paired_events, windows_of_rois
+from netlib.openscope.parameters import (
+    Parameters,
+    by_mouse,
+    common_columns,
+    drawn_seed,
+    groups_of,
+    joined_columns,
+    sort_sessions,
+    to_table,
+)
+from netlib.openscope.quality import (
     choose_by_selectivity,
     choose_responsive,
     correlation_histogram,
-    null_of,
     pairwise_correlations,
     response_features,
     rolling_mean,
     roughness,
     signal_to_noise,
 )
+from netlib.openscope.responses import summarise
+from netlib.openscope.session import Session
+from netlib.openscope.tracking import read_roi_tracking, register_image, register_masks
+from netlib.openscope.usi import null_of
+from netlib.openscope.windows import BLOCK
 
 __all__ = [
     "example_null",
@@ -42,7 +57,7 @@ __all__ = [
 ]
 
 
-# -------------------- Images of the planes and masks of tracked ROIs across sessions (analysis paper 1B, 1D; ...
+# ---------------------------------------------------------------- planes, masks, tracking (1B, 1D; dataset 1B, 2, 8)
 
 
 #: Close-ups: part of the plane, and where its window lies for the published mice (share of the free height, width).
@@ -86,6 +101,7 @@ def _indices(masks: Sequence[np.ndarray]) -> np.ndarray:
 
 
 def _registered(sessions: Sequence[Session], masks: Sequence[np.ndarray]) -> list[np.ndarray]:
+    """Masks of each session moved onto the first of its mouse."""
     matrices = [_transform(sessions[0], s) for s in sessions]
     return [m if matrix is None else register_masks(m, matrix) for m, matrix in zip(masks, matrices, strict=True)]
 
@@ -102,8 +118,7 @@ def _mice(sessions: Sequence[Session]) -> list[list[Session]]:
 
 def _plane_row(sessions: Sequence[Session]) -> dict[str, Any]:
     each = [common_columns([s], single=True) for s in sessions]
-    lists = ("sess_ns", "sessids", "mouseids", "nrois", "twop_fps")
-    return {name: [one[name] for one in each] if name in lists else each[0][name] for name in each[0]}
+    return joined_columns(each, ("sess_ns", "sessids", "mouseids", "nrois", "twop_fps"))
 
 
 def overlays(sessions: Sequence[Session], parameters: Parameters, seed: int) -> dict[str, Any]:
@@ -125,9 +140,7 @@ def overlays_with_planes(sessions: Sequence[Session], parameters: Parameters, se
     for own in _mice(sessions):
         masks, planes = [s.masks() for s in own], [np.asarray(s.max_projection) for s in own]
         matrices = [_transform(own[0], s) for s in own]
-        moved = [
-            p if m is None else np.rint(register_image(p, m)).astype(int) for p, m in zip(planes, matrices, strict=True)
-        ]
+        moved = [p if m is None else _moved(p, m) for p, m in zip(planes, matrices, strict=True)]
         rows.append(_plane_row(own) | {
             "registered_roi_mask_idxs": _indices(_registered(own, masks)), "roi_mask_idxs": _indices(masks),
             "roi_mask_shapes": (len(own), *masks[0].shape[1:]),
@@ -176,23 +189,18 @@ def _examples(session: Session) -> dict[str, dict[str, Any]]:
     content = json.loads(path.read_text(encoding="utf-8")).get("match_perm_examples") if path else None
     if not content:
         return plain
-    bad = np.sort(read_roi_tracking(path).bad_indices)
-    found = {}
+    tracking, found = read_roi_tracking(path), {}
     for row, kind in content["match_level"].items():
-        missing, extra = (_listed(content[f"dff_local_{what}_roi_idx"][row], bad) for what in ("missing", "extra"))
+        listed = (content[f"dff_local_{what}_roi_idx"][row] for what in ("missing", "extra"))
+        # NaN where there is none.
+        missing, extra = (tracking.nwb_places(some if isinstance(some, list) else []) for some in listed)
         rois = np.union1d(np.setdiff1d(tracked, missing), extra)
         order = content["sess_order"][row]
         found[kind] = {"rois": rois, "n": content["n_total"][row], "order": order if isinstance(order, list) else None}
     return plain | found
 
 
-def _listed(value: Any, bad: np.ndarray) -> np.ndarray:
-    """Places in the NWB file of ROIs given by their place among all, bad ones included; none for NaN."""
-    places = np.asarray(value if isinstance(value, list) else [], int)
-    return places - np.searchsorted(bad, places)
-
-
-# -------------------- Example ROIs by their USI, and the null of one ROI (analysis paper 4A, 4B)
+# ---------------------------------------------------------------- example ROIs by their USI (analysis 4A, 4B)
 
 
 #: USIs looked for, and whether they are to be significant.
@@ -205,7 +213,7 @@ EXAMPLE_BINS = 40
 def _stats(session: Session, parameters: Parameters, pre: float) -> tuple[np.ndarray, np.ndarray]:
     """Mean and error over trials of the expected and the unexpected trace of each ROI (rois, 2, time, 2); times (s)."""
     events, parts = paired_events(session, parameters.stimpar), []
-    for _, values, kept in windows(session, events, pre, parameters.stimpar.post, parameters.analyspar.scale):
+    for _, values, kept in windows_of_rois(session, events, pre, parameters.stimpar.post, parameters.analyspar.scale):
         unexpected = kept["unexpected"].to_numpy() == 1
         found = [summarise(values[unexpected == flag], 0, error=parameters.analyspar.error) for flag in (False, True)]
         parts.append(np.stack([np.stack([f.center, f.error], axis=-1) for f in found], axis=1))
@@ -267,11 +275,11 @@ def example_null(sessions: Sequence[Session], parameters: Parameters, seed: int)
     return {"ex_idx_df": to_table([row])}
 
 
-# -------------------- Signal and noise of whole traces (dataset paper 7)
+# ---------------------------------------------------------------- signal and noise of whole traces (dataset 7)
 
 
-#: Values of whole traces held at once (64 MB), and bins of the correlations.
-BLOCK, QUALITY_BINS = 8_000_000, 40
+#: Bins of the correlations.
+QUALITY_BINS = 40
 
 
 def _blocks(session: Session) -> Iterator[np.ndarray]:
@@ -280,7 +288,7 @@ def _blocks(session: Session) -> Iterator[np.ndarray]:
 
 
 def roi_quality(session: Session, scale: bool = False) -> pd.DataFrame:
-    """Table of :func:`netlib.openscope.usi.signal_to_noise` of all ROIs of a session."""
+    """Table of :func:`netlib.openscope.quality.signal_to_noise` of all ROIs of a session."""
     parts = [signal_to_noise(session.traces(rois, scale=scale).T) for rois in _blocks(session)]
     return pd.concat(parts, ignore_index=True)
 
@@ -321,7 +329,7 @@ def roi_correlations(sessions: Sequence[Session], parameters: Parameters, seed: 
     return {"corr_df": to_table(rows)}
 
 
-# -------------------- Single-trial responses of example ROIs (dataset paper 5)
+# ---------------------------------------------------------------- single trials of example ROIs (dataset 5)
 
 
 #: Features that must be high, by stimulus.
@@ -344,13 +352,13 @@ def example_responses(sessions: Sequence[Session], parameters: Parameters, seed:
             tables, ratios, place = [], [], []
             for session in members:
                 n_pre = round(stimpar.pre * session.fps) if stimpar.stimtype == "visflow" else None
-                parts = windows(session, _events(session, parameters), stimpar.pre, stimpar.post, scale)
+                parts = windows_of_rois(session, _events(session, parameters), stimpar.pre, stimpar.post, scale)
                 tables += [response_features(values, n_pre) for _, values, _ in parts]
                 ratios.append(roi_quality(session)["snr"].to_numpy())
                 place += [(session, roi) for roi in range(session.n_rois)]
             chosen = choose_responsive(
                 np.concatenate(ratios), pd.concat(tables, ignore_index=True), columns=FEATURES[stimpar.stimtype],
-                n=parameters.extra("n_ex"), seed=int(stream(seed, "examples", line, plane, n).integers(2**62)),
+                n=parameters.extra("n_ex"), seed=drawn_seed(seed, "examples", line, plane, n),
             )  # fmt: skip
             rows += [_example_row(*place[number], parameters) for number in chosen]
     if not rows:

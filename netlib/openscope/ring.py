@@ -1,4 +1,7 @@
-"""A ring network watches a two-photon session and is imaged: a session whose truth is known."""
+"""A ring network watches a two-photon session and is imaged: planted against found surprise.
+
+The session's truth is known, so the analyses of the papers can be judged by how well they find it.
+"""
 
 from __future__ import annotations
 
@@ -36,7 +39,7 @@ __all__ = [
 ]
 
 
-# -------------------- What a ring of orientation channels sees of a two-photon session: rates from its schedule
+# ---------------------------------------------------------------- what the ring sees
 
 
 def schedule_rates(
@@ -92,7 +95,6 @@ def schedule_rates(
 
     Examples
     --------
-    >>> from netlib.openscope.schedule import credit_assignment_schedule
     >>> schedule = credit_assignment_schedule(1, gabor_minutes=1.0, flow_minutes=0.0)
     >>> schedule_rates(schedule, 12, start=60_000.0, stop=62_000.0)
     ChannelRates(12 channels, 2000 bins of 1 ms, mean 6.44 Hz)
@@ -131,7 +133,7 @@ def schedule_rates(
     return ChannelRates(rates, dt, preferred)
 
 
-# -------------------- A ring network watches a two-photon session and is imaged: a session whose truth is known
+# ---------------------------------------------------------------- a session with planted surprise
 
 
 #: The drive is drawn piece by piece (ms), in bins (ms).
@@ -319,7 +321,7 @@ def _shares(parameters: RingParameters, name: str, seed: int) -> np.ndarray:
     return shares / np.maximum(shares.sum(axis=1, keepdims=True), 1e-300)
 
 
-# -------------------- Planted against found: a ring network with surprise signals, imaged and analysed like the ...
+# ---------------------------------------------------------------- planted against found
 
 
 #: Window of the index and of the decoders (s), as published.
@@ -351,7 +353,7 @@ def two_photon_rois(
     seed : int
         Master seed.
     minutes, gain, fraction, parameters, indicator, microscope, backend
-        As in :func:`netlib.openscope.ring.ring_session`.
+        As in :func:`ring_session`.
     n_permutations, permutation
         As in :func:`netlib.openscope.usi.usi_null`.
 
@@ -394,7 +396,7 @@ def two_photon(
     n_splits : int
         Splits of the decoders, and shuffles of their control.
     **settings
-        Of :func:`netlib.openscope.ring.ring_session`: indicator, microscope, backend.
+        Of :func:`ring_session`: indicator, microscope, backend.
 
     Returns
     -------

@@ -12,8 +12,10 @@ import pandas as pd
 from numpy.typing import ArrayLike
 
 from netlib.base.checks import check_array, check_choice
-from netlib.openscope.metadata import PUPIL, SessionMetadata, SessionParts, parts_of_arrays
-from netlib.openscope.schedule import checked_trials, parameter_values
+from netlib.openscope.metadata import PUPIL, SessionMetadata, SessionParts
+from netlib.openscope.mice import MouseTable
+from netlib.openscope.nwb_reading import read_parts
+from netlib.openscope.schedule import RAGGED, checked_trials, parameter_values, split_ragged
 from netlib.openscope.tracking import threshold_masks, tracked_order
 from netlib.openscope.windows import (
     bridge_nan,
@@ -34,12 +36,7 @@ from netlib.openscope.windows import (
 if TYPE_CHECKING:
     import xarray
 
-    from netlib.openscope.mice import MouseTable
-
 __all__ = ["Gabors", "Grayscr", "Session", "Stim", "Visflow"]
-
-
-# ---------------------------------------------------------------- stimuli
 
 
 #: Names of the criteria of a selection and the columns they look at.
@@ -295,6 +292,10 @@ class Grayscr(Stim):
     kind = "grayscreen"
 
 
+#: Stimuli by their own names, and gray by its name in the trials table.
+STIM_CLASSES = {"gabors": Gabors, "visflow": Visflow, "grayscr": Grayscr, "grayscreen": Grayscr}
+
+
 def _listed(value: Any) -> list:
     return [value] if isinstance(value, str) else list(value)
 
@@ -304,10 +305,8 @@ def _direction(word: str, known: list[str]) -> str:
     return named[0] if named else check_choice("direction", word, known)
 
 
-# ---------------------------------------------------------------- the session
-
-
-STIM_CLASSES = {"gabors": Gabors, "visflow": Visflow, "grayscr": Grayscr, "grayscreen": Grayscr}
+def _given(value: ArrayLike | None, dtype: Any) -> np.ndarray | None:
+    return None if value is None else np.asarray(value, dtype)
 
 
 class Session:
@@ -376,8 +375,6 @@ class Session:
         ValueError
             If the file is no NWB file, is truncated, contradicts itself, its name or the mouse table.
         """
-        from netlib.openscope.nwb_reading import read_parts
-
         parts = read_parts(path, mouse_table)
         try:
             return cls(parts, tracked_only=tracked_only)
@@ -450,20 +447,26 @@ class Session:
         KeyError, ValueError
             If a column is missing, or shapes, clocks and trials do not fit each other.
         """
-        parts = parts_of_arrays(
+        dff = np.ascontiguousarray(dff, dtype=np.float32)
+        for name in pupil or {}:
+            check_choice("pupil", name, PUPIL)
+        if dff.ndim == 2 and roi_ids is None:
+            roi_ids = np.arange(dff.shape[1])
+        parts = SessionParts(
             dff=dff,
-            twop_times=twop_times,
-            stim_times=stim_times,
-            trials=trials,
-            running=running,
-            pupil=pupil,
-            roi_ids=roi_ids,
-            tracking_ids=tracking_ids,
-            masks=masks,
-            max_projection=max_projection,
-            metadata=metadata,
-            spikes=spikes,
-            truth=truth,
+            twop_times=np.asarray(twop_times, float),
+            stim_times=np.asarray(stim_times, float),
+            trials=trials.drop(columns=[name for name in RAGGED if name in trials]),
+            roi_ids=np.asarray(roi_ids, np.int64),
+            ragged={name: (lambda rows=rows: rows) for name, rows in split_ragged(trials).items()},
+            running=_given(running, float),
+            pupil={name: np.asarray(series, float) for name, series in (pupil or {}).items()},
+            tracking_ids=_given(tracking_ids, float),
+            masks=_given(masks, np.float32),
+            max_projection=_given(max_projection, None),
+            metadata=SessionMetadata.of(metadata),
+            read_spikes=lambda: spikes,
+            read_truth=lambda: truth,
         )
         return cls(parts, tracked_only=tracked_only)
 
@@ -656,7 +659,7 @@ class Session:
         }
         attrs |= {"dropped_rois": places[has_nan].tolist() if nan == "drop" else [], "scaled": scale}
         values = values[:, keep] if nan == "drop" else values
-        return self._labelled(values, ("trial", "roi", "time"), coords, attrs, "dff")
+        return _labelled(values, ("trial", "roi", "time"), coords, attrs, "dff")
 
     def traces(self, rois: ArrayLike | None = None, frames: slice = slice(None), *, scale: bool = False) -> np.ndarray:
         """Whole dF/F traces, or a stretch of them, as float64 (n_rois, n_frames)."""
@@ -785,12 +788,6 @@ class Session:
             )
         return frames.astype(np.int64), labels, facts
 
-    @staticmethod
-    def _labelled(values: np.ndarray, dims: tuple, coords: dict, attrs: dict, name: str) -> xarray.DataArray:
-        import xarray
-
-        return xarray.DataArray(values, dims=dims, coords=coords, attrs=attrs, name=name)
-
     # ------------------------------------------------------------------ running and pupil
 
     def running(self, *, interpolate: bool = True, scale: bool = False) -> np.ndarray:
@@ -880,7 +877,7 @@ class Session:
 
     def _around(self, values, events, pre, post, clock, fps, name) -> xarray.DataArray:
         starts, length, coords, attrs = self._window(events, pre, post, clock, fps)
-        return self._labelled(read_windows(values, starts, length), ("trial", "time"), coords, attrs, name)
+        return _labelled(read_windows(values, starts, length), ("trial", "time"), coords, attrs, name)
 
     def _signal(self, name: str, interpolate: bool, scale: bool) -> np.ndarray:
         values = self._signals[name]
@@ -888,3 +885,9 @@ class Session:
         if interpolate:
             values = bridge_nan(values, f"{name} of {self}")
         return robust_scale(values) if scale else values.copy()
+
+
+def _labelled(values: np.ndarray, dims: tuple, coords: dict, attrs: dict, name: str) -> xarray.DataArray:
+    import xarray  # takes long to load
+
+    return xarray.DataArray(values, dims=dims, coords=coords, attrs=attrs, name=name)

@@ -20,8 +20,7 @@ from hypothesis import strategies as st
 from netlib.openscope import tracking, windows
 from netlib.openscope.mice import GROUPS, MouseTable, find_file
 from netlib.openscope.published_names import PublishedSession
-from netlib.openscope.schedule import COLUMNS
-from netlib.openscope.schedule import RAGGED_COLUMNS as RAGGED
+from netlib.openscope.schedule import COLUMNS, RAGGED
 from netlib.openscope.session import Session
 from netlib.openscope.windows import nearest_frames
 
@@ -508,6 +507,24 @@ def test_registration_follows_the_inverse_map():
     assert moved[0, 12:17, 17:23].all() and moved.sum() == 30
 
 
+def corner_shift(matrix, size=512):
+    corners = np.array([[0, 0, 1], [size, 0, 1], [0, size, 1], [size, size, 1]], float).T
+    moved = matrix @ corners
+    return np.abs(moved[:2] / moved[2] - corners[:2]).max()
+
+
+def assert_one_mouse(trackings):
+    """The tracking files of a mouse agree; transforms there and back, estimated one by one, within 20 px at the corners."""
+    first, by_number = trackings[0], {t.sess_n: t for t in trackings}
+    for other in trackings[1:]:
+        assert (other.mouseid, other.sess_ns, other.sess_ids) == (first.mouseid, first.sess_ns, first.sess_ids)
+        assert len(other) == len(first)
+    for t in trackings:
+        for number, forth in t.transforms.items():
+            back = by_number[number].transforms.get(t.sess_n) if number in by_number else None
+            assert back is None or corner_shift(forth @ back) <= 20.0
+
+
 def test_published_tracking_files_agree(reference_folder):
     table = MouseTable.read(reference_folder / "openscope" / "mouse_df.csv")
     paths = sorted((reference_folder / "openscope" / "roi_tracking").glob("*.json"))
@@ -517,26 +534,27 @@ def test_published_tracking_files_agree(reference_folder):
         row = table.row(t.sessid)
         assert (t.mouseid, t.sess_n, len(t)) == (row["mouseid"], row["sess_n"], row["nrois_tracked"])
         assert len(t.bad_indices) == row["nrois_all"] - row["nrois"]
-        assert len(set(t.nwb_indices)) == len(t) and t.nwb_indices.min() >= 0 and t.nwb_indices.max() < row["nrois"]
+        places = t.nwb_places(t.indices)
+        assert len(set(places)) == len(t) and places.min() >= 0 and places.max() < row["nrois"]
         good = np.setdiff1d(np.arange(row["nrois_all"]), t.bad_indices)
-        assert np.array_equal(good[t.nwb_indices], t.indices)  # the plain way
+        assert np.array_equal(good[places], t.indices)  # the plain way
         assert t.transforms.keys() == set(t.sess_ns) - {t.sess_n}
         mice.setdefault(t.mouseid, []).append(t)
     assert len(paths) == 39 and {len(m) for m in mice.values()} == {3}
     for three in mice.values():
-        tracking.check_consistent(three)
+        assert_one_mouse(three)
     # Gillon et al. 2024: 1160 ROIs tracked over sessions 1 to 3 of the 11 mice used.
     assert sum(len(m[0]) for m in mice.values() if m[0].sess_ns == (1, 2, 3)) == 1160
 
 
-def tracking_file(folder, mouse=7, session=11, bad=(1,), indices=(0, 3), sess_n=1, roi=(70, 73), scale=1.0):
+def tracking_file(folder, mouse=7, session=11, bad=(1,), indices=(0, 3), sess_n=1, roi=(70, 73)):
     import json
 
     def column(values):
         return {str(k): v for k, v in enumerate(values)}
 
     other = 3 - sess_n
-    matrix = [[scale, 0, 2.0 if sess_n == 1 else -2.0], [0, scale, 0], [0, 0, 1]]
+    matrix = [[1.0, 0, 2.0 if sess_n == 1 else -2.0], [0, 1.0, 0], [0, 0, 1]]
     content = {
         "rois": {f"sess_{sess_n}_roi_id": column(roi), "dff-ordered_roi_index": column(indices)},
         "bad_rois": {f"sess_{sess_n}_bad_roi_id": column(bad), "dff_local_bad_roi_idx": column(bad)},
@@ -556,8 +574,8 @@ def tracking_file(folder, mouse=7, session=11, bad=(1,), indices=(0, 3), sess_n=
 def test_tracking_files_are_checked(tmp_path):
     one = tracking.read_roi_tracking(tracking_file(tmp_path))
     two = tracking.read_roi_tracking(tracking_file(tmp_path, session=12, sess_n=2))
-    assert one.nwb_indices.tolist() == [0, 2] and one.transforms[2][0, 2] == 2
-    tracking.check_consistent([one, two])
+    assert one.nwb_places(one.indices).tolist() == [0, 2] and one.transforms[2][0, 2] == 2
+    assert_one_mouse([one, two])
     with pytest.raises(ValueError, match="both tracked and bad"):
         tracking.read_roi_tracking(tracking_file(tmp_path, bad=(3,)))
     with pytest.raises(ValueError, match="holds session 11, its name says 12"):
@@ -570,12 +588,6 @@ def test_tracking_files_are_checked(tmp_path):
         tracking.read_roi_tracking(damaged)
     with pytest.raises(ValueError, match="not the name"):
         tracking.read_roi_tracking(tmp_path / "a.json")
-    fewer = tracking.read_roi_tracking(tracking_file(tmp_path, session=12, sess_n=2, indices=(0,), roi=(70,)))
-    with pytest.raises(ValueError, match="has 2 tracked ROIs, session 12 1"):
-        tracking.check_consistent([one, fewer])
-    wide = tracking.read_roi_tracking(tracking_file(tmp_path, session=12, sess_n=2, scale=1.1))
-    with pytest.raises(ValueError, match="not inverse"):
-        tracking.check_consistent([one, wide])
 
 
 # ---------------------------------------------------------------- the mouse table
