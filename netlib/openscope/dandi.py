@@ -22,241 +22,21 @@ __all__ = [
     "DownloadError",
     "describe_plan",
     "download",
-    "fetch_file",
-    "list_session_files",
-    "on_disk",
     "plan_download",
     "select_sessions",
 ]
-
-
-# -------------------- What a dandiset of the DANDI archive holds, asked of the archive with its own client
-
-
-def _client(api_url: str) -> Any:
-    """Client of the archive, once it is known to answer."""
-    os.environ.setdefault("DANDI_NO_ET", "1")  # the client would report to a server that counts its users
-    try:
-        import requests
-        from dandi.dandiapi import DandiAPIClient
-    except ImportError as error:
-        raise ImportError("downloads from DANDI need its client: pip install 'netlib[nwb]'") from error
-    try:
-        requests.get(f"{api_url.rstrip('/')}/info/", timeout=30).raise_for_status()
-        return DandiAPIClient(api_url)
-    except (requests.RequestException, RuntimeError) as error:
-        raise ConnectionError(f"api_url = {api_url!r} does not answer ({error}): is the network there?") from error
-
-
-def list_session_files(
-    dandiset: str, version: str, api_url: str, sessids: Iterable[str], *, templates: bool = False, stacks: bool = False
-) -> dict[str, dict[str, Any]]:
-    """Path, size (bytes), sha256, etag and url of the file of each session that the archive has, by its id.
-
-    Parameters
-    ----------
-    dandiset, version : str
-        Number and version of the dandiset.
-    api_url : str
-        Address of the archive's programming interface.
-    sessids : iterable of str
-        Ids of the sessions, as in the names of the files (``ses-<id>``).
-    templates, stacks : bool
-        The variant with the stimulus images (``+image``), or with the raw movie (``obj-raw``), not the plain one.
-
-    Raises
-    ------
-    ConnectionError
-        If the archive does not answer.
-    ValueError
-        If it has no such dandiset, or gives no checksum of a file.
-    """
-    sessids = set(sessids)
-    variant = "stacks" if stacks else "templates" if templates else "plain"
-    client = _client(api_url)
-    import requests
-    from dandi.exceptions import NotFoundError
-
-    with client:
-        try:
-            found: dict[str, list] = {}
-            for asset in client.get_dandiset(dandiset, version).get_assets():
-                session = re.search(r"ses-(\d+)", PurePosixPath(asset.path).name)
-                if session and session[1] in sessids and _variant(asset.path) == variant:
-                    found.setdefault(session[1], []).append(asset)
-            return {sessid: _facts(_preferred(assets, templates)) for sessid, assets in found.items()}
-        except NotFoundError as error:
-            raise ValueError(f"dandiset = {dandiset!r}, version = {version!r} is not at {api_url}: {error}") from error
-        except requests.RequestException as error:
-            raise ConnectionError(f"api_url = {api_url!r} stopped answering ({error}): try again") from error
-
-
-def _variant(path: str) -> str:
-    name = PurePosixPath(path).name
-    if not name.endswith(".nwb"):
-        return "other"
-    return "stacks" if "obj-raw" in name else "templates" if "+image" in name else "plain"
-
-
-def _preferred(assets: list, templates: bool) -> Any:
-    """The first by path, with stimulus images or without as wanted, where there are both."""
-    return min(assets, key=lambda asset: (("+image" in asset.path) != templates, asset.path))
-
-
-def _facts(asset: Any) -> dict[str, Any]:
-    digest = asset.get_raw_metadata().get("digest", {})
-    sha256, etag = digest.get("dandi:sha2-256", ""), digest.get("dandi:dandi-etag", "")
-    if not sha256 and not etag:
-        raise ValueError(f"asset {asset.path!r} has no checksum in the archive: it cannot be verified")
-    return {
-        "path": asset.path,
-        "size": int(asset.size),
-        "sha256": sha256,
-        "etag": etag,
-        "url": asset.base_download_url,
-    }
-
-
-# -------------------- One file over HTTP: taken up where it stopped, verified, and there under its name only when ...
-
-
-#: Bytes that are written, and counted, at once.
-CHUNK = 1 << 18
-
-
-class DownloadError(OSError):
-    """A file could not be downloaded, or is not what the archive says it is."""
-
-
-def _part(file: Path, row: Mapping[str, Any]) -> Path:
-    """Where the file is written until it is whole; another name for other content."""
-    return file.with_name(f".{file.name}.{(row['sha256'] or row['etag'])[:12]}.part")
-
-
-def on_disk(file: Path, row: Mapping[str, Any], verify: bool) -> tuple[int, str]:
-    """Bytes of a file that are here, and its state."""
-    if file.is_file():
-        if file.stat().st_size == row["size"] and (not verify or _digest(file, row) == _expected(row)):
-            return row["size"], "present"
-        state = "different"
-    else:
-        state = "missing"
-    part = _part(file, row)
-    have = _size(part)
-    return (have, "partial" if state == "missing" else state) if 0 < have <= row["size"] else (0, state)
-
-
-def _size(part: Path) -> int:
-    return part.stat().st_size if part.is_file() else 0
-
-
-def _expected(row: Mapping[str, Any]) -> str:
-    return row["sha256"] or row["etag"]
-
-
-def _digest(file: Path, row: Mapping[str, Any]) -> str:
-    """Checksum of a file, of the kind that the archive gives."""
-    if not row["sha256"]:
-        from dandischema.digests.dandietag import DandiETag
-
-        return DandiETag.from_file(file).as_str()
-    with open(file, "rb") as handle:
-        return hashlib.file_digest(handle, "sha256").hexdigest()
-
-
-def fetch_file(row: Mapping[str, Any], attempts: int, pause: float, bar: Any, stop: threading.Event) -> None:
-    """Fetch one file, from where it stopped, verify it and give it its name.
-
-    Parameters
-    ----------
-    row : mapping
-        ``url``, ``file``, ``size`` (bytes), ``sha256`` and ``etag`` of the file, as in a plan.
-    attempts : int
-        How often in a row the connection may break without bringing anything.
-    pause : float
-        Wait after the first break (s); it doubles each time, up to a minute.
-    bar : tqdm
-        Counts the bytes.
-    stop : threading.Event
-        Set from elsewhere to stop after the next piece.
-
-    Raises
-    ------
-    DownloadError
-        If the file could not be fetched (what came stays, to go on from there), or is not what it should be.
-    """
-    import requests
-
-    file, size = Path(row["file"]), row["size"]
-    part = _part(file, row)
-    file.parent.mkdir(parents=True, exist_ok=True)
-    failures, have, problem = 0, _size(part), None
-    furthest = have
-    while (have < size or not part.is_file()) and failures < attempts and not stop.is_set():
-        try:
-            _append(row, part, bar, stop)
-        except requests.RequestException as error:
-            problem = error
-            failures = 1 if _size(part) > furthest else failures + 1
-            if failures < attempts:
-                stop.wait(min(pause * 2 ** (failures - 1), 60.0))
-        have = _size(part)
-        furthest = max(have, furthest)
-    if have < size or stop.is_set():
-        raise DownloadError(f"interrupted after {have} of {size} bytes ({problem}): run again to go on from there")
-    if have != size or _digest(part, row) != _expected(row):
-        part.unlink()
-        raise DownloadError("what was fetched has another checksum than in the archive and was removed: fetch it again")
-    os.chmod(part, 0o644)
-    os.replace(part, file)
-
-
-def _append(row: Mapping[str, Any], part: Path, bar: Any, stop: threading.Event) -> None:
-    """Ask for what is missing of a file and write it behind what is here."""
-    import requests
-
-    have = _size(part)
-    headers = {"Accept-Encoding": "identity"} | ({"Range": f"bytes={have}-"} if have else {})
-    with requests.get(row["url"], headers=headers, stream=True, timeout=60) as response:
-        if response.status_code in (403, 404, 410):
-            raise DownloadError(f"the server refuses it (status {response.status_code})")
-        if response.status_code == 416:
-            part.unlink()
-            raise requests.ConnectionError("the server cannot go on from there")
-        response.raise_for_status()
-        if have and response.status_code != 206:  # the server sends the whole file again
-            bar.update(-have)
-            have = 0
-        length = response.headers.get("Content-Length")
-        if length is not None and have + int(length) != row["size"]:
-            part.unlink(missing_ok=True)
-            raise DownloadError(f"the server has {have + int(length)} bytes, the archive says {row['size']}: refused")
-        with open(part, "ab" if have else "wb") as handle:
-            for chunk in response.iter_content(CHUNK):
-                handle.write(chunk)
-                have += len(chunk)
-                bar.update(len(chunk))
-                if have > row["size"]:
-                    break
-                if stop.is_set():
-                    return
-            handle.flush()
-            os.fsync(handle.fileno())
-    if have > row["size"]:
-        part.unlink()
-        raise DownloadError(f"the server sends more than the {row['size']} bytes of the archive: refused")
-    if have < row["size"]:
-        raise requests.ConnectionError(f"the connection ended after {have} bytes")
-
-
-# -------------------- Files of the DANDI archive by mouse and session: what there is, and a download that resumes ...
-
 
 API_URL = "https://api.dandiarchive.org/api"
 #: The dandiset of Gillon, Lecoq et al. (2023) Sci Data 10:287, and its published version.
 DANDISET, VERSION = "000037", "0.230426.0054"
 #: Columns of a plan.
 COLUMNS = ["sessid", "mouse_n", "sess_n", "path", "size", "sha256", "etag", "have", "state", "url", "file"]
+#: Bytes that are written, and counted, at once.
+CHUNK = 1 << 18
+
+
+class DownloadError(OSError):
+    """A file could not be downloaded, or is not what the archive says it is."""
 
 
 def select_sessions(
@@ -475,3 +255,214 @@ def _check_space(todo: list[dict[str, Any]], total: int) -> None:
     free = shutil.disk_usage(place).free
     if free < total:
         raise DownloadError(f"{place} has {free / 1e9:.2f} GB free: {total / 1e9:.2f} GB are to be fetched")
+
+
+# ---------------------------------------------------------------- what the archive holds
+
+
+def list_session_files(
+    dandiset: str, version: str, api_url: str, sessids: Iterable[str], *, templates: bool = False, stacks: bool = False
+) -> dict[str, dict[str, Any]]:
+    """Path, size (bytes), sha256, etag and url of the file of each session that the archive has, by its id.
+
+    Parameters
+    ----------
+    dandiset, version : str
+        Number and version of the dandiset.
+    api_url : str
+        Address of the archive's programming interface.
+    sessids : iterable of str
+        Ids of the sessions, as in the names of the files (``ses-<id>``).
+    templates, stacks : bool
+        The variant with the stimulus images (``+image``), or with the raw movie (``obj-raw``), not the plain one.
+
+    Raises
+    ------
+    ConnectionError
+        If the archive does not answer.
+    ValueError
+        If it has no such dandiset, or gives no checksum of a file.
+    """
+    sessids = set(sessids)
+    variant = "stacks" if stacks else "templates" if templates else "plain"
+    client = _client(api_url)
+    import requests
+    from dandi.exceptions import NotFoundError
+
+    with client:
+        try:
+            found: dict[str, list] = {}
+            for asset in client.get_dandiset(dandiset, version).get_assets():
+                session = re.search(r"ses-(\d+)", PurePosixPath(asset.path).name)
+                if session and session[1] in sessids and _variant(asset.path) == variant:
+                    found.setdefault(session[1], []).append(asset)
+            return {sessid: _facts(_preferred(assets, templates)) for sessid, assets in found.items()}
+        except NotFoundError as error:
+            raise ValueError(f"dandiset = {dandiset!r}, version = {version!r} is not at {api_url}: {error}") from error
+        except requests.RequestException as error:
+            raise ConnectionError(f"api_url = {api_url!r} stopped answering ({error}): try again") from error
+
+
+def _client(api_url: str) -> Any:
+    """Client of the archive, once it is known to answer."""
+    os.environ.setdefault("DANDI_NO_ET", "1")  # the client would report to a server that counts its users
+    try:
+        import requests
+        from dandi.dandiapi import DandiAPIClient
+    except ImportError as error:
+        raise ImportError("downloads from DANDI need its client: pip install 'netlib[nwb]'") from error
+    try:
+        requests.get(f"{api_url.rstrip('/')}/info/", timeout=30).raise_for_status()
+        return DandiAPIClient(api_url)
+    except (requests.RequestException, RuntimeError) as error:
+        raise ConnectionError(f"api_url = {api_url!r} does not answer ({error}): is the network there?") from error
+
+
+def _variant(path: str) -> str:
+    name = PurePosixPath(path).name
+    if not name.endswith(".nwb"):
+        return "other"
+    return "stacks" if "obj-raw" in name else "templates" if "+image" in name else "plain"
+
+
+def _preferred(assets: list, templates: bool) -> Any:
+    """The first by path, with stimulus images or without as wanted, where there are both."""
+    return min(assets, key=lambda asset: (("+image" in asset.path) != templates, asset.path))
+
+
+def _facts(asset: Any) -> dict[str, Any]:
+    digest = asset.get_raw_metadata().get("digest", {})
+    sha256, etag = digest.get("dandi:sha2-256", ""), digest.get("dandi:dandi-etag", "")
+    if not sha256 and not etag:
+        raise ValueError(f"asset {asset.path!r} has no checksum in the archive: it cannot be verified")
+    return {
+        "path": asset.path,
+        "size": int(asset.size),
+        "sha256": sha256,
+        "etag": etag,
+        "url": asset.base_download_url,
+    }
+
+
+# ---------------------------------------------------------------- one file over HTTP
+
+
+def on_disk(file: Path, row: Mapping[str, Any], verify: bool) -> tuple[int, str]:
+    """Bytes of a file that are here, and its state."""
+    if file.is_file():
+        if file.stat().st_size == row["size"] and (not verify or _digest(file, row) == _expected(row)):
+            return row["size"], "present"
+        state = "different"
+    else:
+        state = "missing"
+    part = _part(file, row)
+    have = _size(part)
+    return (have, "partial" if state == "missing" else state) if 0 < have <= row["size"] else (0, state)
+
+
+def fetch_file(row: Mapping[str, Any], attempts: int, pause: float, bar: Any, stop: threading.Event) -> None:
+    """Fetch one file, from where it stopped, verify it and give it its name.
+
+    Parameters
+    ----------
+    row : mapping
+        ``url``, ``file``, ``size`` (bytes), ``sha256`` and ``etag`` of the file, as in a plan.
+    attempts : int
+        How often in a row the connection may break without bringing anything.
+    pause : float
+        Wait after the first break (s); it doubles each time, up to a minute.
+    bar : tqdm
+        Counts the bytes.
+    stop : threading.Event
+        Set from elsewhere to stop after the next piece.
+
+    Raises
+    ------
+    DownloadError
+        If the file could not be fetched (what came stays, to go on from there), or is not what it should be.
+    """
+    import requests
+
+    file, size = Path(row["file"]), row["size"]
+    part = _part(file, row)
+    file.parent.mkdir(parents=True, exist_ok=True)
+    failures, have, problem = 0, _size(part), None
+    furthest = have
+    while (have < size or not part.is_file()) and failures < attempts and not stop.is_set():
+        try:
+            _append(row, part, bar, stop)
+        except requests.RequestException as error:
+            problem = error
+            failures = 1 if _size(part) > furthest else failures + 1
+            if failures < attempts:
+                stop.wait(min(pause * 2 ** (failures - 1), 60.0))
+        have = _size(part)
+        furthest = max(have, furthest)
+    if have < size or stop.is_set():
+        raise DownloadError(f"interrupted after {have} of {size} bytes ({problem}): run again to go on from there")
+    if have != size or _digest(part, row) != _expected(row):
+        part.unlink()
+        raise DownloadError("what was fetched has another checksum than in the archive and was removed: fetch it again")
+    os.chmod(part, 0o644)
+    os.replace(part, file)
+
+
+def _append(row: Mapping[str, Any], part: Path, bar: Any, stop: threading.Event) -> None:
+    """Ask for what is missing of a file and write it behind what is here."""
+    import requests
+
+    have = _size(part)
+    headers = {"Accept-Encoding": "identity"} | ({"Range": f"bytes={have}-"} if have else {})
+    with requests.get(row["url"], headers=headers, stream=True, timeout=60) as response:
+        if response.status_code in (403, 404, 410):
+            raise DownloadError(f"the server refuses it (status {response.status_code})")
+        if response.status_code == 416:
+            part.unlink()
+            raise requests.ConnectionError("the server cannot go on from there")
+        response.raise_for_status()
+        if have and response.status_code != 206:  # the server sends the whole file again
+            bar.update(-have)
+            have = 0
+        length = response.headers.get("Content-Length")
+        if length is not None and have + int(length) != row["size"]:
+            part.unlink(missing_ok=True)
+            raise DownloadError(f"the server has {have + int(length)} bytes, the archive says {row['size']}: refused")
+        with open(part, "ab" if have else "wb") as handle:
+            for chunk in response.iter_content(CHUNK):
+                handle.write(chunk)
+                have += len(chunk)
+                bar.update(len(chunk))
+                if have > row["size"]:
+                    break
+                if stop.is_set():
+                    return
+            handle.flush()
+            os.fsync(handle.fileno())
+    if have > row["size"]:
+        part.unlink()
+        raise DownloadError(f"the server sends more than the {row['size']} bytes of the archive: refused")
+    if have < row["size"]:
+        raise requests.ConnectionError(f"the connection ended after {have} bytes")
+
+
+def _part(file: Path, row: Mapping[str, Any]) -> Path:
+    """Where the file is written until it is whole; another name for other content."""
+    return file.with_name(f".{file.name}.{(row['sha256'] or row['etag'])[:12]}.part")
+
+
+def _size(part: Path) -> int:
+    return part.stat().st_size if part.is_file() else 0
+
+
+def _expected(row: Mapping[str, Any]) -> str:
+    return row["sha256"] or row["etag"]
+
+
+def _digest(file: Path, row: Mapping[str, Any]) -> str:
+    """Checksum of a file, of the kind that the archive gives."""
+    if not row["sha256"]:
+        from dandischema.digests.dandietag import DandiETag
+
+        return DandiETag.from_file(file).as_str()
+    with open(file, "rb") as handle:
+        return hashlib.file_digest(handle, "sha256").hexdigest()

@@ -18,7 +18,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from netlib.openscope import tracking, windows
-from netlib.openscope.mice import GROUPS, MouseTable, find_file
+from netlib.openscope.metadata import GROUPS
+from netlib.openscope.mice import MouseTable, find_file
 from netlib.openscope.published_names import PublishedSession
 from netlib.openscope.schedule import COLUMNS, RAGGED
 from netlib.openscope.session import Session
@@ -514,7 +515,7 @@ def corner_shift(matrix, size=512):
 
 
 def assert_one_mouse(trackings):
-    """The tracking files of a mouse agree; transforms there and back, estimated one by one, within 20 px at the corners."""
+    """The tracking files of a mouse agree; transforms there and back (estimated one by one) within 20 px."""
     first, by_number = trackings[0], {t.sess_n: t for t in trackings}
     for other in trackings[1:]:
         assert (other.mouseid, other.sess_ns, other.sess_ids) == (first.mouseid, first.sess_ns, first.sess_ids)
