@@ -363,12 +363,12 @@ def two_photon_rois(
         The columns of the truth (``gain`` is what would be planted also in the control), ``usi``, its ``percentile``
         in the null, ``low`` and ``high`` (significant at 5 %), and ``spike_usi``, the index of the true spike counts.
     """
-    settings = {"parameters": parameters, "minutes": minutes, "fraction": fraction, "backend": backend}
-    settings |= {"indicator": indicator, "microscope": microscope}
-    sessions = {name: ring_session(seed, gain=g, **settings) for name, g in (("surprise", gain), ("control", 0.0))}
-    planted = sessions["surprise"][1]["gain"]
+    sessions = _with_control(
+        seed, gain, minutes=minutes, fraction=fraction, parameters=parameters, indicator=indicator,
+        microscope=microscope, backend=backend,
+    )  # fmt: skip
     tables = [
-        _index(session, truth.assign(gain=planted), n_permutations, permutation, seed).assign(condition=name)
+        _index(session, truth, n_permutations, permutation, seed).assign(condition=name)
         for name, (session, truth) in sessions.items()
     ]
     table = pd.concat(tables, ignore_index=True)
@@ -410,14 +410,13 @@ def two_photon(
         labels; "chance": one over the number of orientations with at least 3 U, the others being left out.
     """
     check_integer("n_splits", n_splits, 1)
-    options = {"parameters": parameters, "minutes": minutes, "fraction": fraction, **settings}
-    sessions = {name: ring_session(seed, gain=g, **options) for name, g in (("surprise", gain), ("control", 0.0))}
-    planted = sessions["surprise"][1]["gain"]
+    sessions = _with_control(seed, gain, minutes=minutes, fraction=fraction, parameters=parameters, **settings)
     rows, indices = [], {}
     for name, (session, truth) in sessions.items():
-        cells = _index(session, truth.assign(gain=planted), n_permutations, "label", seed)
+        cells = _index(session, truth, n_permutations, "label", seed)
         indices[name] = cells["usi"]
         rows += [{"condition": name, **row} for row in _summary(cells) + _decoding(session, n_splits, seed)]
+    planted = sessions["surprise"][1]["gain"]
     change = _correlation(indices["surprise"] - indices["control"], planted)
     rows.append({"condition": "surprise", "measure": "r_change", "value": change, "n": len(planted)})
     return pd.DataFrame(rows)
@@ -429,6 +428,13 @@ def responses_to_surprise(session: Session, window: float = WINDOW) -> tuple[np.
     events = session.gabors.select(frame=["D", "U"])
     windows = session.dff(events, 0.0, window, scale=True)
     return integrated_response(windows.values, session.fps), events.loc[windows["trial"].values]
+
+
+def _with_control(seed: int, gain: float, **settings: Any) -> dict[str, tuple[Session, pd.DataFrame]]:
+    """Session and truth with the surprise and without it; the ``gain`` of both truths is the one with it."""
+    made = {name: ring_session(seed, gain=g, **settings) for name, g in (("surprise", gain), ("control", 0.0))}
+    planted = made["surprise"][1]["gain"]
+    return {name: (session, truth.assign(gain=planted)) for name, (session, truth) in made.items()}
 
 
 def _index(session: Session, truth: pd.DataFrame, n: int, permutation: str, seed: int) -> pd.DataFrame:
