@@ -35,15 +35,10 @@ __all__ = [
 ]
 
 #: Which expected column each column is divided by, for Gabor sequences and for visual flow.
-GABOR_PAIRS = MappingProxyType(
-    {"A": "A", "B": "B", "C": "C", "D": "D", "G": "G", "U": "D", "G_unexpected": "G"},
-)
+GABOR_PAIRS = MappingProxyType({"A": "A", "B": "B", "C": "C", "D": "D", "G": "G", "U": "D", "G_unexpected": "G"})
 FLOW_PAIRS = MappingProxyType({"expected": "expected", "unexpected": "expected"})
 #: Columns averaged into the two published measures. ``rel_reg`` holds A, B and C only.
-_MEASURES = {
-    "rel_reg": (("A", "B", "C"), ("expected",)),
-    "rel_unexp": (("U", "G_unexpected"), ("unexpected",)),
-}
+_MEASURES = {"rel_reg": (("A", "B", "C"), ("expected",)), "rel_unexp": (("U", "G_unexpected"), ("unexpected",))}
 
 
 def frame_means(responses: ArrayLike, frames: ArrayLike, unexpected: ArrayLike) -> pd.DataFrame:

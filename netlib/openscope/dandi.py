@@ -18,13 +18,7 @@ from tqdm import tqdm
 
 from netlib.base.checks import check_integer, check_number, check_type
 
-__all__ = [
-    "DownloadError",
-    "describe_plan",
-    "download",
-    "plan_download",
-    "select_sessions",
-]
+__all__ = ["DownloadError", "describe_plan", "download", "plan_download", "select_sessions"]
 
 API_URL = "https://api.dandiarchive.org/api"
 #: The dandiset of Gillon, Lecoq et al. (2023) Sci Data 10:287, and its published version.
@@ -335,13 +329,7 @@ def _facts(asset: Any) -> dict[str, Any]:
     sha256, etag = digest.get("dandi:sha2-256", ""), digest.get("dandi:dandi-etag", "")
     if not sha256 and not etag:
         raise ValueError(f"asset {asset.path!r} has no checksum in the archive: it cannot be verified")
-    return {
-        "path": asset.path,
-        "size": int(asset.size),
-        "sha256": sha256,
-        "etag": etag,
-        "url": asset.base_download_url,
-    }
+    return {"path": asset.path, "size": int(asset.size), "sha256": sha256, "etag": etag, "url": asset.base_download_url}
 
 
 # ---------------------------------------------------------------- one file over HTTP

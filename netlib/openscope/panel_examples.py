@@ -21,7 +21,7 @@ from netlib.openscope.parameters import (
     by_mouse,
     common_columns,
     drawn_seed,
-    groups_of,
+    group_rows,
     joined_columns,
     sort_sessions,
     to_table,
@@ -228,30 +228,29 @@ def example_rois(sessions: Sequence[Session], parameters: Parameters, seed: int)
     """
     _, trace_pre = parameters.stimpar.pre
     rows = []
-    for _, numbers in groups_of(sessions):
-        for members in numbers.values():
-            values, percentiles, rough, place = [], [], [], []
-            shown = {}
-            for k, session in enumerate(members):
-                null, rois = null_of(session, parameters, seed)
-                stats, time = _stats(session, parameters, trace_pre)
-                shown[k] = stats, time
-                values.append(null.value)
-                percentiles.append(null.percentile)
-                rough.append(roughness(stats[rois, 0, :, 0]) + roughness(stats[rois, 1, :, 0]))
-                place += [(k, roi) for roi in rois.tolist()]
-            usis, percent = np.concatenate(values), np.concatenate(percentiles)
-            edge = 50 * parameters.permpar.p_val
-            significant = (percent < edge) | (percent > 100 - edge)
-            chosen = choose_by_selectivity(usis, significant, np.concatenate(rough), targets=list(TARGETS.values()))
-            for name, number in zip(TARGETS, chosen["roi"], strict=True):
-                if number < 0:
-                    continue
-                k, roi = place[number]
-                rows.append(common_columns([members[k]], single=True) | {
-                    "target_idxs": name, "roi_ns": roi, "roi_idxs": usis[number], "roi_idx_percs": percent[number],
-                    "roi_trace_stats": shown[k][0][roi], "time_values": shown[k][1],
-                })  # fmt: skip
+    for *_, members in group_rows(sessions):
+        values, percentiles, rough, place = [], [], [], []
+        shown = {}
+        for k, session in enumerate(members):
+            null, rois = null_of(session, parameters, seed)
+            stats, time = _stats(session, parameters, trace_pre)
+            shown[k] = stats, time
+            values.append(null.value)
+            percentiles.append(null.percentile)
+            rough.append(roughness(stats[rois, 0, :, 0]) + roughness(stats[rois, 1, :, 0]))
+            place += [(k, roi) for roi in rois.tolist()]
+        usis, percent = np.concatenate(values), np.concatenate(percentiles)
+        edge = 50 * parameters.permpar.p_val
+        significant = (percent < edge) | (percent > 100 - edge)
+        chosen = choose_by_selectivity(usis, significant, np.concatenate(rough), targets=list(TARGETS.values()))
+        for name, number in zip(TARGETS, chosen["roi"], strict=True):
+            if number < 0:
+                continue
+            k, roi = place[number]
+            rows.append(common_columns([members[k]], single=True) | {
+                "target_idxs": name, "roi_ns": roi, "roi_idxs": usis[number], "roi_idx_percs": percent[number],
+                "roi_trace_stats": shown[k][0][roi], "time_values": shown[k][1],
+            })  # fmt: skip
     return {"chosen_rois_df": to_table(rows)}
 
 
@@ -318,14 +317,13 @@ def roi_correlations(sessions: Sequence[Session], parameters: Parameters, seed: 
     The traces of a whole session are held in memory: 6 GB for 1,600 ROIs over 70 min.
     """
     rows = []
-    for _, numbers in groups_of(sessions):
-        for members in numbers.values():
-            counts = np.zeros(QUALITY_BINS, int)
-            for session in members:
-                traces = np.concatenate([session.traces(rois).astype(np.float32) for rois in _blocks(session)])
-                matrix = pairwise_correlations(traces.T, parameters.extra("rolling_win"))
-                counts += correlation_histogram(matrix, QUALITY_BINS)["count"].to_numpy()
-            rows.append(common_columns(members) | {"bin_edges": (-1.0, 1.0), "corrs_binned": counts})
+    for *_, members in group_rows(sessions):
+        counts = np.zeros(QUALITY_BINS, int)
+        for session in members:
+            traces = np.concatenate([session.traces(rois).astype(np.float32) for rois in _blocks(session)])
+            matrix = pairwise_correlations(traces.T, parameters.extra("rolling_win"))
+            counts += correlation_histogram(matrix, QUALITY_BINS)["count"].to_numpy()
+        rows.append(common_columns(members) | {"bin_edges": (-1.0, 1.0), "corrs_binned": counts})
     return {"corr_df": to_table(rows)}
 
 
@@ -347,20 +345,19 @@ def _events(session: Session, parameters: Parameters) -> pd.DataFrame:
 def example_responses(sessions: Sequence[Session], parameters: Parameters, seed: int) -> dict[str, Any]:
     """Smoothed single trials and mean traces of some ROIs of each group, drawn among the clear and repeatable ones."""
     stimpar, scale, rows = parameters.stimpar, parameters.analyspar.scale, []
-    for (line, plane), numbers in groups_of(sessions):
-        for n, members in numbers.items():
-            tables, ratios, place = [], [], []
-            for session in members:
-                n_pre = round(stimpar.pre * session.fps) if stimpar.stimtype == "visflow" else None
-                parts = windows_of_rois(session, _events(session, parameters), stimpar.pre, stimpar.post, scale)
-                tables += [response_features(values, n_pre) for _, values, _ in parts]
-                ratios.append(roi_quality(session)["snr"].to_numpy())
-                place += [(session, roi) for roi in range(session.n_rois)]
-            chosen = choose_responsive(
-                np.concatenate(ratios), pd.concat(tables, ignore_index=True), columns=FEATURES[stimpar.stimtype],
-                n=parameters.extra("n_ex"), seed=drawn_seed(seed, "examples", line, plane, n),
-            )  # fmt: skip
-            rows += [_example_row(*place[number], parameters) for number in chosen]
+    for line, plane, n, members in group_rows(sessions):
+        tables, ratios, place = [], [], []
+        for session in members:
+            n_pre = round(stimpar.pre * session.fps) if stimpar.stimtype == "visflow" else None
+            parts = windows_of_rois(session, _events(session, parameters), stimpar.pre, stimpar.post, scale)
+            tables += [response_features(values, n_pre) for _, values, _ in parts]
+            ratios.append(roi_quality(session)["snr"].to_numpy())
+            place += [(session, roi) for roi in range(session.n_rois)]
+        chosen = choose_responsive(
+            np.concatenate(ratios), pd.concat(tables, ignore_index=True), columns=FEATURES[stimpar.stimtype],
+            n=parameters.extra("n_ex"), seed=drawn_seed(seed, "examples", line, plane, n),
+        )  # fmt: skip
+        rows += [_example_row(*place[number], parameters) for number in chosen]
     if not rows:
         raise ValueError("no ROI of any group is clear and repeatable enough to be an example: more ROIs are needed")
     return {"ex_traces_df": to_table(rows)}

@@ -34,6 +34,7 @@ __all__ = [
     "common_columns",
     "drawn_seed",
     "group_key",
+    "group_rows",
     "groups_of",
     "joined_columns",
     "least_permutations",
@@ -247,6 +248,13 @@ def groups_of(sessions: Sequence[Session]) -> Iterator[tuple[Key, dict[int, list
     for session in sort_sessions(sessions):
         found.setdefault(group_key(session), {}).setdefault(session.metadata.sess_n, []).append(session)
     yield from found.items()
+
+
+def group_rows(sessions: Sequence[Session]) -> Iterator[tuple[str, str, int, list[Session]]]:
+    """What most tables have a row of: line and plane of a group, number of the session, sessions of its mice."""
+    for (line, plane), numbers in groups_of(sessions):
+        for n, members in numbers.items():
+            yield line, plane, n, members
 
 
 def by_mouse(sessions: Sequence[Session]) -> dict[int, dict[int, Session]]:

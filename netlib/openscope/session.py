@@ -207,8 +207,7 @@ class Stim:
         s = self.structure
         first = s.loc[self._first_of("run")].set_axis(range(s["run"].iloc[-1] + 1))
         facts = first[["block", "unexpected"]].assign(
-            opens_block=~first["block"].duplicated(),
-            n_sequences=s.groupby("run")["sequence"].nunique().to_numpy(),
+            opens_block=~first["block"].duplicated(), n_sequences=s.groupby("run")["sequence"].nunique().to_numpy()
         )
         return pd.concat([facts, self._spans("run")], axis=1).rename_axis("run")
 

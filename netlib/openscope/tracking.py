@@ -14,14 +14,7 @@ from numpy.typing import ArrayLike
 
 from netlib.base.checks import check_array, check_number
 
-__all__ = [
-    "RoiTracking",
-    "read_roi_tracking",
-    "register_image",
-    "register_masks",
-    "threshold_masks",
-    "tracked_order",
-]
+__all__ = ["RoiTracking", "read_roi_tracking", "register_image", "register_masks", "threshold_masks", "tracked_order"]
 
 #: Weight from which a pixel belongs to a ROI, and the least summed weight (pixels) of a ROI.
 MASK_THRESHOLD, LEAST_PIXELS = 0.1, 3.0
