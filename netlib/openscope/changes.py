@@ -18,7 +18,7 @@ import pandas as pd
 from numpy.typing import ArrayLike
 
 from netlib.base.checks import check_array, check_choice, check_integer, check_number
-from netlib.openscope.responses import check_axes, check_trials
+from netlib.openscope.responses import check_axes, check_trials, summarise
 from netlib.statistics.permutation import permutation_result
 from netlib.statistics.resampling import blocks, generator
 
@@ -174,9 +174,7 @@ def relative_responses(
 def _mean(rows: np.ndarray, what: str) -> np.ndarray:
     if not len(rows):
         raise ValueError(f"there is no segment of {what}: every kind must occur")
-    n = np.isfinite(rows).sum(0)
-    with np.errstate(invalid="ignore"):
-        return np.nansum(rows, axis=0) / n
+    return summarise(rows).center
 
 
 def _pairs(table: pd.DataFrame) -> Mapping[str, str]:

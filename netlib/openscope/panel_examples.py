@@ -8,7 +8,7 @@ seed, and returns the one table of its panel under the published name.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -100,10 +100,10 @@ def _indices(masks: Sequence[np.ndarray]) -> np.ndarray:
     return np.concatenate(parts, axis=1)
 
 
-def _registered(sessions: Sequence[Session], masks: Sequence[np.ndarray]) -> list[np.ndarray]:
-    """Masks of each session moved onto the first of its mouse."""
+def _onto_first(sessions: Sequence[Session], each: Sequence[np.ndarray], move: Callable) -> list[np.ndarray]:
+    """Masks or image of each session, moved onto the first of its mouse where it is known how."""
     matrices = [_transform(sessions[0], s) for s in sessions]
-    return [m if matrix is None else register_masks(m, matrix) for m, matrix in zip(masks, matrices, strict=True)]
+    return [one if matrix is None else move(one, matrix) for one, matrix in zip(each, matrices, strict=True)]
 
 
 def _moved(plane: np.ndarray, matrix: np.ndarray) -> np.ndarray:
@@ -112,8 +112,7 @@ def _moved(plane: np.ndarray, matrix: np.ndarray) -> np.ndarray:
 
 def _mice(sessions: Sequence[Session]) -> list[list[Session]]:
     """Sessions of each mouse, in order; mice in the order of the groups."""
-    found = by_mouse(sessions)
-    return [list(found[mouse].values()) for mouse in dict.fromkeys(s.metadata.mouse_n for s in sort_sessions(sessions))]
+    return [list(numbers.values()) for numbers in by_mouse(sessions).values()]
 
 
 def _plane_row(sessions: Sequence[Session]) -> dict[str, Any]:
@@ -125,7 +124,7 @@ def overlays(sessions: Sequence[Session], parameters: Parameters, seed: int) -> 
     """Masks of tracked ROIs registered onto the first session of each mouse, and a window for the close-up."""
     rows = []
     for own in _mice(sessions):
-        masks = _registered(own, [s.masks() for s in own])
+        masks = _onto_first(own, [s.masks() for s in own], register_masks)
         down, right = CROPS.get(own[0].metadata.mouse_n, MIDDLE)
         rows.append(_plane_row(own) | {
             "registered_roi_mask_idxs": _indices(masks), "roi_mask_shapes": (len(own), *masks[0].shape[1:]),
@@ -139,12 +138,10 @@ def overlays_with_planes(sessions: Sequence[Session], parameters: Parameters, se
     rows = []
     for own in _mice(sessions):
         masks, planes = [s.masks() for s in own], [np.asarray(s.max_projection) for s in own]
-        matrices = [_transform(own[0], s) for s in own]
-        moved = [p if m is None else _moved(p, m) for p, m in zip(planes, matrices, strict=True)]
         rows.append(_plane_row(own) | {
-            "registered_roi_mask_idxs": _indices(_registered(own, masks)), "roi_mask_idxs": _indices(masks),
-            "roi_mask_shapes": (len(own), *masks[0].shape[1:]),
-            "max_projections": planes, "registered_max_projections": moved,
+            "registered_roi_mask_idxs": _indices(_onto_first(own, masks, register_masks)),
+            "roi_mask_idxs": _indices(masks), "roi_mask_shapes": (len(own), *masks[0].shape[1:]),
+            "max_projections": planes, "registered_max_projections": _onto_first(own, planes, _moved),
         })  # fmt: skip
     return {"roi_mask_df": to_table(rows)}
 
@@ -161,8 +158,8 @@ def tracking_examples(sessions: Sequence[Session], parameters: Parameters, seed:
         examples = [_examples(s) for s in own]
         for kind in ("fewest", "most", "union"):
             found = [example[kind] for example in examples]
-            masks = _registered(own, [_masks_of(s, one["rois"]) for s, one in zip(own, found, strict=True)])
-            row[f"{kind}_registered_roi_mask_idxs"] = _indices(masks)
+            masks = [_masks_of(s, one["rois"]) for s, one in zip(own, found, strict=True)]
+            row[f"{kind}_registered_roi_mask_idxs"] = _indices(_onto_first(own, masks, register_masks))
             row[f"{kind}_n_tracked"] = [found[0]["n"]]
             if kind == "union":
                 row["union_n_conflicts"] = [found[0]["n"] - len(found[0]["rois"])]

@@ -22,7 +22,7 @@ from netlib.base.provenance import atomic_write, versions
 from netlib.openscope.metadata import LAYERS
 from netlib.openscope.mice import TABLE_NAME, MouseTable, find_file
 from netlib.openscope.panels import Panel, find_panels
-from netlib.openscope.parameters import PAPER_SEED, Parameters, SessPar, group_key, plain, sort_sessions
+from netlib.openscope.parameters import PAPER_SEED, Parameters, SessPar, group_key, sort_sessions
 from netlib.openscope.session import Session
 
 __all__ = [
@@ -490,7 +490,7 @@ def write_panel(place: Place, data: Mapping[str, Any] | None, figure: Figure, ti
 
 def _json(data: Mapping[str, Any]) -> bytes:
     """JSON in the published dialect, in which a number that is missing is NaN."""
-    return json.dumps(data, indent=1, default=plain).encode()
+    return json.dumps(data, indent=1).encode()
 
 
 def _svg(figure: Figure, title: str) -> bytes:

@@ -442,6 +442,12 @@ def run(*arguments: str):
     return CliRunner().invoke(make_app(), list(arguments))
 
 
+def test_the_command_is_light_to_import():
+    heavy = ("matplotlib", "sklearn", "h5py", "pandas", "netlib.openscope.panels")
+    code = f"import sys, netlib.openscope.command; print([m for m in {heavy} if m in sys.modules])"
+    assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout == "[]\n"
+
+
 def test_command_lists_the_panels():
     result = run("figures", "--list", "--figure", "4,6")
     assert result.exit_code == 0
