@@ -7,9 +7,7 @@ from typing import Annotated, Any
 
 import typer
 
-from netlib.base.checks import check_choice
 from netlib.base.command import refused
-from netlib.openscope.panels import PAPERS, find_panels
 
 __all__ = ["add_to", "make_app"]
 
@@ -45,10 +43,10 @@ def figures(
 ) -> None:
     """Make panels of the papers' figures: data (JSON) and picture (SVG) of each."""
     with refused():
-        check_choice("paper", paper, PAPERS)
-        chosen = find_panels(paper, figure, panel)
         if list_:
-            for one in chosen:
+            from netlib.openscope.panels import find_panels
+
+            for one in find_panels(paper, figure, panel):
                 n = one.parameters.permpar.n_perms if one.low_power else 0
                 power = f"  [{one.low_power} permutations, {n} at full power]" if n else ""
                 kind = "" if one.computable else "  (schematic)"
@@ -94,18 +92,18 @@ def download(
 ) -> None:
     """Fetch the NWB files of mice and sessions from DANDI 000037, resuming what was interrupted; each is verified."""
     with refused():
-        from netlib.openscope import download as dandi_download
+        from netlib.openscope import dandi
         from netlib.openscope.mice import MouseTable
 
-        plan = dandi_download.plan_download(
+        plan = dandi.plan_download(
             datadir, mouse_table=MouseTable.read(mouse_table).table, mouse_ns=mouse or "any",
             sess_ns=session or (1, 2, 3), pass_fail="any" if failed_too else "P", templates=templates, api_url=api_url,
         )  # fmt: skip
         for row in plan.itertuples():
             typer.echo(f"mouse {row.mouse_n} session {row.sess_n}: {row.path}, {row.size / 1e6:.0f} MB, {row.state}")
-        typer.echo(dandi_download.describe_plan(plan))
+        typer.echo(dandi.describe_plan(plan))
         if not dry_run:
-            dandi_download.download(plan, jobs=jobs, progress=False if quiet else None)
+            dandi.download(plan, jobs=jobs, progress=False if quiet else None)
             _keep_table(mouse_table, datadir)
             typer.echo(f"All files are in {datadir.resolve()}")
 
@@ -113,7 +111,7 @@ def download(
 def _keep_table(table: Path, datadir: Path) -> None:
     """Keep the table of mice beside the files, where the figures look for it."""
     from netlib.base.provenance import atomic_write
-    from netlib.openscope.runner import TABLE_NAME
+    from netlib.openscope.mice import TABLE_NAME
 
     if not (datadir / TABLE_NAME).exists():
         content = table.read_bytes()

@@ -3,14 +3,13 @@
 :func:`decode_published` follows Gillon et al. 2024, J Neurosci 44(5):e1009232023, Figures 10 and 11: random splits.
 :func:`decode_blocked` holds out whole stretches of time. In both the statistic is the mean of a score over splits.
 
-One decoder on one split: robust scaling, rotation to few dimensions, multinomial logistic regression, scores:
-Facts: Gillon et al. 2024, J Neurosci 44(5):e1009232023, Figures 10 and 11.
+A decoder scales each ROI by its training trials, rotates to few dimensions, and fits multinomial logistic regression.
 """
 
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from itertools import pairwise
 from typing import NamedTuple
@@ -24,169 +23,29 @@ from netlib.base.seeds import stream
 from netlib.statistics.splits import Split, blocked_splits, matched_split, random_split, time_blocks
 
 __all__ = [
-    "BEHAVIOUR_QUANTILES",
     "METRICS",
-    "ROI_QUANTILES",
     "Decoding",
     "DecodingData",
     "LinearDecoder",
     "PreparedSplit",
-    "ScaleFactors",
     "TimecourseDecoding",
-    "apply_scale",
     "average_scores",
     "decode_blocked",
     "decode_published",
     "decode_timecourse",
     "decoder_scores",
     "fit_decoder",
-    "pool_decodings",
     "prepare_split",
-    "robust_scale",
-    "scale_factors",
     "spread",
 ]
 
 
-# -------------------- Robust scaling of recordings: by median and a percentile range, for cells (5 to 95) and for ...
-
-
-#: Percentiles whose distance scales the trace of a cell, and a running or pupil trace (Gillon et al. 2024, J Neurosci
-#: 44(5):e1009232023).
-ROI_QUANTILES = (5.0, 95.0)
-BEHAVIOUR_QUANTILES = (25.0, 75.0)
-
-
-class ScaleFactors(NamedTuple):
-    """What :func:`scale_factors` found: a trace is scaled by ``(x - median) / spread``.
-
-    ``flat`` marks traces that cannot be scaled (a spread of zero, or no number at all); their spread is NaN.
-    """
-
-    median: np.ndarray
-    spread: np.ndarray
-    flat: np.ndarray
-    n: np.ndarray
-
-
-def scale_factors(
-    values: ArrayLike, *, quantiles: tuple[float, float] = ROI_QUANTILES, axis: int | tuple[int, ...] = 0
-) -> ScaleFactors:
-    """Median and percentile range of each trace.
-
-    Parameters
-    ----------
-    values : array_like
-        Traces, by default of shape (frames, rois) or (frames,). NaN is left out.
-    quantiles : pair of float
-        Percentiles whose distance is the spread, in [0, 100]: ``ROI_QUANTILES`` or ``BEHAVIOUR_QUANTILES``.
-    axis : int or tuple of int
-        Along which axes the statistics run: time, or trials and time.
-
-    Returns
-    -------
-    ScaleFactors
-        Each field has the shape of ``values`` without ``axis``; ``n`` counts the numbers that are not NaN.
-
-    Examples
-    --------
-    >>> factors = scale_factors([[0.0, 3.0], [1.0, 3.0], [2.0, 3.0]], quantiles=(0, 100))
-    >>> factors.median.tolist(), factors.spread.tolist(), factors.flat.tolist()
-    ([1.0, 3.0], [2.0, nan], [False, True])
-    """
-    values = _traces(values)
-    low, high = _quantiles(quantiles)
-    known = np.isfinite(values)
-    n = np.atleast_1d(known.sum(axis)) if values.ndim == 1 else known.sum(axis)
-    if known.all():
-        middle, bottom, top = np.percentile(values, [50.0, low, high], axis=axis)
-    else:
-        kept = np.where(known, values, np.nan)
-        empty = ~known.any(axis, keepdims=True)
-        middle, bottom, top = np.nanpercentile(np.where(empty, 0.0, kept), [50.0, low, high], axis=axis)
-        empty = empty.reshape(np.shape(middle))
-        middle = np.where(empty, np.nan, middle)
-    spread = np.asarray(top - bottom)
-    flat = ~(spread > 0)
-    shape = spread.shape
-    return ScaleFactors(np.asarray(middle), np.where(flat, np.nan, spread), flat, np.reshape(n, shape))
-
-
-def apply_scale(values: ArrayLike, factors: ScaleFactors, *, axis: int = -1) -> np.ndarray:
-    """Scale values with factors found elsewhere, such as windows with those of the whole session.
-
-    Parameters
-    ----------
-    values : array_like
-        Whose axis ``axis`` runs over the traces of ``factors``: -1 for (frames, rois), 1 for (trials, rois, time).
-    factors : ScaleFactors
-        Of shape (rois,), or of a single trace (shape ``()``), in which case ``axis`` says nothing.
-
-    Returns
-    -------
-    ndarray of float
-        NaN stays NaN, and a flat trace becomes NaN.
-
-    Raises
-    ------
-    ValueError
-        If the numbers of traces differ.
-    """
-    values = _traces(values)
-    if factors.median.ndim == 0:
-        return (values - factors.median) / factors.spread
-    n = len(factors.median)
-    if values.shape[axis] != n:
-        raise ValueError(f"values has {values.shape[axis]} traces on axis {axis}: it must have {n}, as the factors")
-    shape = [1] * values.ndim
-    shape[axis] = n
-    return (values - factors.median.reshape(shape)) / factors.spread.reshape(shape)
-
-
-def robust_scale(
-    values: ArrayLike, *, quantiles: tuple[float, float] = ROI_QUANTILES
-) -> tuple[np.ndarray, ScaleFactors]:
-    """Scale whole-session traces (frames, rois) or one trace (frames,) by their own factors.
-
-    Returns
-    -------
-    scaled : ndarray
-        As ``values``; NaN stays NaN, flat traces become NaN.
-    factors : ScaleFactors
-
-    Examples
-    --------
-    >>> import numpy as np
-    >>> scaled, factors = robust_scale(np.arange(101.0), quantiles=BEHAVIOUR_QUANTILES)
-    >>> float(scaled[75] - scaled[25]), float(factors.median)
-    (1.0, 50.0)
-    """
-    factors = scale_factors(values, quantiles=quantiles, axis=0)
-    return apply_scale(values, factors), factors
-
-
-def _traces(values: ArrayLike) -> np.ndarray:
-    values = np.asarray(values)
-    if not np.issubdtype(values.dtype, np.floating):
-        values = values.astype(float)
-    if values.size == 0 or values.ndim == 0:
-        raise ValueError(f"values has shape {values.shape}: it must hold at least one trace with one number")
-    return values
-
-
-def _quantiles(quantiles: tuple[float, float]) -> tuple[float, float]:
-    if len(quantiles) != 2:
-        raise ValueError(f"quantiles = {quantiles!r}: it must be two percentiles in [0, 100] %")
-    low, high = (check_number(f"quantiles[{i}]", q, "%", 0, 100) for i, q in enumerate(quantiles))
-    if low >= high:
-        raise ValueError(f"quantiles = {quantiles!r} %: the first must be below the second")
-    return low, high
-
-
-# -------------------- One decoder on one split: robust scaling, rotation to few dimensions, multinomial logistic ...
-
-
 METRICS = ("neg_log_loss", "accuracy", "balanced_accuracy")
+#: Percentiles by which the traces of a ROI are scaled: their middle, and the distance of the outer two.
+QUANTILES = (5.0, 50.0, 95.0)
+
+
+# ---------------------------------------------------------------- one decoder on one split
 
 
 class PreparedSplit(NamedTuple):
@@ -234,7 +93,7 @@ def prepare_split(windows: np.ndarray, train: np.ndarray, test: np.ndarray, *, r
     """
     learned = windows[train]
     by_roi = np.swapaxes(learned, 0, 1).reshape(windows.shape[1], -1)
-    low, middle, high = np.percentile(by_roi, [ROI_QUANTILES[0], 50.0, ROI_QUANTILES[1]], axis=1)[:, :, None]
+    low, middle, high = np.percentile(by_roi, QUANTILES, axis=1)[:, :, None]
     spread = np.where(high > low, high - low, 1.0)
     x, y = (((w - middle) / spread).reshape(len(w), -1) for w in (learned, windows[test]))
     if not rotate or x.shape[0] >= x.shape[1]:
@@ -315,7 +174,7 @@ def _scores(probability: np.ndarray, labels: np.ndarray) -> tuple[float, float, 
     return float(np.log(of_truth).mean()), float(right.mean()), float(recall.mean())
 
 
-# -------------------- What decoders over many splits share: checked data, scores and nulls kept together, splits ...
+# ---------------------------------------------------------------- many splits
 
 
 @dataclass(frozen=True)
@@ -428,7 +287,7 @@ def _chunk(task: Callable, data: DecodingData, what: object, numbers: range) -> 
         return [task(data, what, k) for k in numbers]
 
 
-# -------------------- Decoding the orientation of Gabor sequences: as published, and without leakage through time
+# ---------------------------------------------------------------- the two pipelines
 
 
 class TimecourseDecoding(NamedTuple):
@@ -592,35 +451,6 @@ def decode_timecourse(
     scores = pd.DataFrame([d.mean() for d in frames]).rename_axis("frame").reset_index()
     null = {f"test_{m}": np.column_stack([d.null[f"test_{m}"] for d in frames]) for m in METRICS}
     return TimecourseDecoding(scores, null)
-
-
-def pool_decodings(decodings: Sequence[Decoding], metric: str = "test_balanced_accuracy") -> dict:
-    """Mean over mice of their statistics, and its null: the mean over mice of shuffle k.
-
-    Parameters
-    ----------
-    decodings : sequence of Decoding
-        One per mouse, each made with a seed of its own, so that their shuffles are independent.
-    metric : str
-        Score, such as "test_balanced_accuracy".
-
-    Returns
-    -------
-    dict
-        ``mean``, ``sem`` over mice (ddof 1, NaN for one), ``n`` mice, ``null`` (shuffles,) and ``null_statistic``.
-        The published p-values are one-tailed (high).
-    """
-    if not decodings:
-        raise ValueError("decodings is empty: it must hold at least one")
-    check_choice("metric", metric, [f"{part}_{m}" for part in ("test", "train") for m in METRICS])
-    kinds = {(d.null_statistic, len(d.null)) for d in decodings}
-    if len(kinds) > 1:
-        raise ValueError(f"decodings have different nulls {sorted(kinds)}: they must have the same")
-    means = np.array([d.mean()[metric] for d in decodings])
-    sem = float(means.std(ddof=1) / np.sqrt(len(means))) if len(means) > 1 else float("nan")
-    null = np.mean([d.null[metric].to_numpy(float) for d in decodings], axis=0)
-    kind = decodings[0].null_statistic
-    return {"mean": float(means.mean()), "sem": sem, "n": len(means), "null": null, "null_statistic": kind}
 
 
 @dataclass(frozen=True)

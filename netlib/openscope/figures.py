@@ -1,4 +1,4 @@
-"""What the figures of the two-photon papers share: groups and their colours, tables as stored, stars, null intervals.
+"""Figures of the two-photon papers with points, indices and scores, and what all their figures share.
 
 A panel is drawn from a dictionary in the layout of the published data files: one table ``<name>_df`` as
 ``{column: {row: value}}``, and the parameters it was made with. Nothing is computed from recordings here.
@@ -16,9 +16,9 @@ from matplotlib.figure import Figure
 
 from netlib.base.checks import check_type
 from netlib.figures.style import new_figure, styled
+from netlib.openscope.metadata import GROUPS, group_name
 
 __all__ = [
-    "GROUPS",
     "GROUP_COLOURS",
     "PLAIN",
     "SCORE",
@@ -42,17 +42,10 @@ __all__ = [
 ]
 
 
-# -------------------- What the figures of the two-photon papers share: groups and their colours, tables as ...
-
-
-#: The groups of the papers, in their order: layer and compartment (dendrites, somata).
-GROUPS = ("L2/3-D", "L2/3-S", "L5-D", "L5-S")
 #: Colours of the groups, from Okabe & Ito: blue for layer 2/3, orange for layer 5, the lighter the dendrites.
 GROUP_COLOURS = {"L2/3-D": "#56B4E9", "L2/3-S": "#0072B2", "L5-D": "#E69F00", "L5-S": "#D55E00", "all": "#000000"}
 #: Colour of what is expected, and of nulls.
 PLAIN, NULL = "#555555", "#BBBBBB"
-LAYERS = {"L23-Cux2": "L2/3", "L5-Rbp4": "L5"}
-PLANES = {"dend": "D", "soma": "S"}
 #: Height of a bracket with its stars, as a share of the axes.
 BRACKET = 0.075
 MARKS = {"L2/3-D": "o", "L2/3-S": "s", "L5-D": "^", "L5-S": "D", "all": "P"}
@@ -107,10 +100,8 @@ def group_of(row: Mapping[str, Any]) -> str:
     >>> group_of({"lines": "L5-Rbp4", "planes": "soma"})
     'L5-S'
     """
-    line, plane = row.get("lines"), row.get("planes")
-    if isinstance(line, str) and line in LAYERS and plane in PLANES:
-        return f"{LAYERS[line]}-{PLANES[plane]}"
-    return "all"
+    line, plane = row.get("lines"), row.get("planes")  # lists where a row pools groups
+    return (isinstance(line, str) and group_name(line, plane)) or "all"
 
 
 def by_group(rows: Iterable[dict[str, Any]]) -> dict[str, list[dict[str, Any]]]:
@@ -175,11 +166,7 @@ def group_grid(
     (Figure, dict of Axes)
     """
     whole = set(groups) <= set(GROUPS) and len(groups) > 2
-    if whole:
-        names = GROUPS
-        shape = (2, 2)
-    else:
-        names, shape = tuple(groups), (1, len(groups))
+    names, shape = (GROUPS, (2, 2)) if whole else (tuple(groups), (1, len(groups)))
     figure = new_figure(size[0] * shape[1], size[1] * shape[0] + 0.3, figure)
     grid = figure.subplots(*shape, sharex=share[0], sharey=share[1], squeeze=False)
     axes = dict(zip(names, grid.flat, strict=True))
@@ -197,6 +184,11 @@ def edge_labels(axes: Iterable[Axes], x: str = "", y: str = "") -> None:
             ax.set_xlabel(x)
         if y and place.is_first_col():
             ax.set_ylabel(y)
+
+
+def rest_line(ax: Axes, y: float = 0.0) -> None:
+    """A dotted line at the level of no effect."""
+    ax.axhline(y, color="0.5", lw=0.7, ls=":", zorder=0)
 
 
 def band(ax: Axes, x: np.ndarray, y: np.ndarray, error: np.ndarray, colour: str, **line: Any) -> None:
@@ -248,7 +240,7 @@ def head_room(axes: Iterable[Axes], levels: int) -> None:
         ax.set_ylim(low, low + (high - low) / (1 - share))
 
 
-# -------------------- Points with errors of the two-photon papers: differences, relative responses, indices, ...
+# ---------------------------------------------------------------- points with errors
 
 
 #: Columns of mean and error that may be drawn, their labels, the prefix of their p-values, and their level of rest.
@@ -326,7 +318,7 @@ def draw_points(data: Mapping[str, Any], figure: Figure | None = None) -> Figure
         if len(mice) > 1:
             axes[group].legend(fontsize=6, loc="upper right")
         if rest is not None:
-            axes[group].axhline(rest, color="0.5", lw=0.7, ls=":", zorder=0)
+            rest_line(axes[group], rest)
     _finish_sessions(axes, rows, label, found)
     if len(columns) > 1:
         handles, labels = axes[next(iter(groups))].get_legend_handles_labels()
@@ -350,6 +342,14 @@ def _series(ax: Axes, rows: Sequence[Mapping[str, Any]], column: str, shift: flo
             _star_point(ax, place, row[column], row.get("p_vals"), least)
 
 
+def _session_axis(axes: Mapping[str, Axes], rows: Sequence[Mapping[str, Any]]) -> Axes:
+    """Sessions along x; the axes are shared, and the first is returned."""
+    first, sessions = next(iter(axes.values())), sorted({row["sess_ns"] for row in rows})
+    first.set_xticks(sessions)
+    first.set_xlim(sessions[0] - 0.6, sessions[-1] + 0.6)
+    return first
+
+
 def _finish_sessions(
     axes: Mapping[str, Axes],
     rows: Sequence[Mapping[str, Any]],
@@ -357,9 +357,7 @@ def _finish_sessions(
     found: Mapping[str, Sequence[tuple[float, float, str, str]]],
 ) -> None:
     """Sessions along x, labels at the edges, brackets with room for them."""
-    first, sessions = next(iter(axes.values())), sorted({row["sess_ns"] for row in rows})
-    first.set_xticks(sessions)
-    first.set_xlim(sessions[0] - 0.6, sessions[-1] + 0.6)
+    first = _session_axis(axes, rows)
     edge_labels(axes.values(), x="session")
     first.figure.supylabel(label, fontsize=9)
     levels = max(map(len, found.values()), default=0)
@@ -391,7 +389,7 @@ def draw_thirds(data: Mapping[str, Any], figure: Figure | None = None) -> Figure
         higher = max(values, key=sum)
         _star_point(ax, x, higher, row.get("p_vals_0v2"), least_p(data))
     for ax in axes.values():
-        ax.axhline(0, color="0.5", lw=0.7, ls=":", zorder=0)
+        rest_line(ax)
     _finish_sessions(axes, rows, SERIES["diff_stats"][0], {})
     handles, labels = axes[rows[0]["group"]].get_legend_handles_labels()
     figure.legend(handles, labels, loc="outside lower center", ncols=2)
@@ -455,7 +453,7 @@ def draw_correlations(data: Mapping[str, Any], figure: Figure | None = None) -> 
             value = (row[f"{pair}_corrs"], row[f"{pair}_corr_stds"])
             _point(ax, x, value, row["group"])
             _star_point(ax, x, value, row[f"{pair}_p_vals"], least_p(data))
-        ax.axhline(0, color="0.5", lw=0.7, ls=":", zorder=0)
+        rest_line(ax)
     first = next(iter(axes.values()))
     first.set_xticks(range(len(pairs)), [f"{a} and {b}" for a, b in (pair.split("v") for pair in pairs)])
     first.set_xlim(-0.6, len(pairs) - 0.4)
@@ -503,7 +501,7 @@ def draw_percent_significant(data: Mapping[str, Any], figure: Figure | None = No
     return figure
 
 
-# -------------------- The index of unexpected-event selectivity (USI) in the two-photon papers: nulls, ...
+# ---------------------------------------------------------------- USI: nulls, percentiles, tracked ROIs
 
 
 def _edges(row: Mapping[str, Any], column: str, ends: Any = None) -> np.ndarray:
@@ -613,7 +611,7 @@ def draw_tracked(data: Mapping[str, Any], figure: Figure | None = None) -> Figur
         for line in ax.plot(sessions, values, color=GROUP_COLOURS[group], lw=0.4, alpha=0.3):
             line.set_rasterized(values.shape[1] > 300)
         ax.plot(sessions, np.nanmean(values, axis=1), color="black", lw=2, marker="o", ms=4)
-        ax.axhline(0, color="0.5", lw=0.7, ls=":", zorder=0)
+        rest_line(ax)
         ax.text(0.98, 0.98, f"{values.shape[1]} ROIs", transform=ax.transAxes, ha="right", va="top", fontsize=7)
         ax.set_xticks(sessions)
     edge_labels(axes.values(), x="session", y="USI")
@@ -642,14 +640,8 @@ def draw_usi_scatter(data: Mapping[str, Any], figure: Figure | None = None) -> F
         ax.scatter(x, y, s=6, color=GROUP_COLOURS[group], alpha=0.6, lw=0, rasterized=len(x) > 2000)
         ends = np.array([x.min(), x.max()])
         ax.plot(ends, row["regr_intercepts"] + row["regr_coefs"] * ends, color="black", lw=1.2)
-        ax.text(
-            0.03,
-            0.97,
-            f"r = {row['corrs']:.2f} {stars(row.get('p_vals'))}",
-            transform=ax.transAxes,
-            va="top",
-            fontsize=8,
-        )
+        text = f"r = {row['corrs']:.2f} {stars(row.get('p_vals'))}"
+        ax.text(0.03, 0.97, text, transform=ax.transAxes, va="top", fontsize=8)
         ax.axhline(0, color="0.5", lw=0.6, ls=":")
         ax.axvline(0, color="0.5", lw=0.6, ls=":")
     first, second = rows[0]["sess_ns"]
@@ -657,7 +649,7 @@ def draw_usi_scatter(data: Mapping[str, Any], figure: Figure | None = None) -> F
     return figure
 
 
-# -------------------- Decoding scores of the two-photon papers: by session, and frame by frame
+# ---------------------------------------------------------------- decoding scores
 
 
 #: The score of the papers.
@@ -679,7 +671,6 @@ def draw_scores(data: Mapping[str, Any], figure: Figure | None = None) -> Figure
     name = f"test_{SCORE}"
     rows = rows_of(data, f"{name}_stat", f"{name}_err", f"{name}_null_CIs", f"{name}_p_vals", "sess_ns")
     figure, axes = group_grid(list(by_group(rows)), figure)
-    sessions = sorted({row["sess_ns"] for row in rows})
     for group, members in by_group(rows).items():
         ax, members = axes[group], sorted(members, key=lambda row: row["sess_ns"])
         score = [100 * row[f"{name}_stat"] for row in members]
@@ -692,10 +683,8 @@ def draw_scores(data: Mapping[str, Any], figure: Figure | None = None) -> Figure
             text = stars(row[f"{name}_p_vals"], least_p(data)) if above else ""
             ax.annotate(text, (row["sess_ns"], value + np.nan_to_num(error)), (0, 1), textcoords="offset points",
                         ha="center", va="bottom", fontsize=8)  # fmt: skip
-        ax.axhline(CHANCE, color="0.5", lw=0.7, ls=":", zorder=0)
-    first = next(iter(axes.values()))
-    first.set_xticks(sessions)
-    first.set_xlim(sessions[0] - 0.6, sessions[-1] + 0.6)
+        rest_line(ax, CHANCE)
+    first = _session_axis(axes, rows)
     first.set_ylim(0, max(105 * max(row[f"{name}_stat"] + np.nan_to_num(row[f"{name}_err"]) for row in rows) + 5, 60))
     edge_labels(axes.values(), x="session")
     figure.supylabel(f"balanced accuracy, {_target(rows[0]['comp'])} (%)", fontsize=9)

@@ -1,4 +1,4 @@
-"""Traces of the two-photon papers: sequences by group and session, running and pupil, single ROIs."""
+"""Figures of the two-photon papers with traces, distributions, running and pupil, planes and masks of ROIs."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from matplotlib.patches import Patch, Rectangle
 
 from netlib.base.checks import check_choice
 from netlib.figures.style import new_figure, styled
-from netlib.openscope.figures import (  # fmt: skip
+from netlib.openscope.figures import (
     GROUP_COLOURS,
     PLAIN,
     band,
@@ -21,6 +21,7 @@ from netlib.openscope.figures import (  # fmt: skip
     group_grid,
     group_of,
     least_p,
+    rest_line,
     rows_of,
     stars,
 )
@@ -42,10 +43,6 @@ __all__ = [
 ]
 
 
-# -------------------- Traces of the two-photon papers: sequences by group and session, running and pupil, single ...
-
-
-LOCKED = ("unexp_lock", "exp_lock", "stim_onset", "stim_offset")
 #: What the two traces of each split are.
 NAMES = {
     "by_exp": ("expected", "unexpected"),
@@ -54,12 +51,11 @@ NAMES = {
     "stim_onset": ("gray screen", "stimulus"),
     "stim_offset": ("stimulus", "gray screen"),
 }
-SPLITS = tuple(NAMES)
 
 
 def _halves(time: np.ndarray, split: str) -> tuple[np.ndarray, np.ndarray]:
     """Times of the two traces: both around the event, or the first before it and the second after."""
-    if split not in LOCKED:
+    if split == "by_exp":
         return time, time
     step = float(np.median(np.diff(time)))
     before = time - time[0] - step * len(time)
@@ -100,7 +96,7 @@ def draw_traces(data: Mapping[str, Any], figure: Figure | None = None) -> Figure
     Figure
     """
     rows = rows_of(data, "time_values", "sess_ns")
-    split = check_choice("split", data["extrapar"].get("split", "by_exp"), SPLITS)
+    split = check_choice("split", data["extrapar"].get("split", "by_exp"), NAMES)
     gabors = data.get("stimpar", {}).get("stimtype") == "gabors"
     columns = [c for c in ("trace_stats", "third_0_trace_stats", "third_2_trace_stats") if c in rows[0]]
     names = {"trace_stats": "", "third_0_trace_stats": "early third", "third_2_trace_stats": "late third"}
@@ -223,7 +219,7 @@ def draw_example_responses(data: Mapping[str, Any], figure: Figure | None = None
     return figure
 
 
-# -------------------- Quality of the recordings of the two-photon papers, and behaviour: values of ROIs, ...
+# ---------------------------------------------------------------- distributions over ROIs, running and pupil
 
 
 BEHAVIOUR = {"run": "running velocity (cm/s)", "pupil": "pupil diameter (mm)"}
@@ -323,7 +319,7 @@ def draw_blocks(data: Mapping[str, Any], figure: Figure | None = None) -> Figure
             ax.hlines(np.mean(values), x - 0.3, x + 0.3, color="black", lw=1.5)
             text = stars(row.get(f"{kind}_p_vals"), least_p(data)) or "n.s."
             ax.text(x, 0.99, text, transform=ax.get_xaxis_transform(), ha="center", va="top", fontsize=8)
-        ax.axhline(0, color="0.5", lw=0.7, ls=":", zorder=0)
+        rest_line(ax)
         ax.margins(y=0.15)
         ax.set_ylabel(f"U − D, {label}".replace(" (", "\n("))
     axes[-1].set_xticks(range(len(rows)), [row["group"] for row in rows])
@@ -398,7 +394,7 @@ def draw_behaviour_histograms(data: Mapping[str, Any], figure: Figure | None = N
     return figure
 
 
-# -------------------- Images of the two-photon papers: imaging planes, and masks of ROIs laid over each other ...
+# ---------------------------------------------------------------- planes, and masks laid over each other
 
 
 #: Colours of the sessions where masks overlap (Okabe & Ito).
@@ -416,12 +412,17 @@ def draw_imaging_planes(data: Mapping[str, Any], figure: Figure | None = None) -
     figure : Figure, optional
         Draw into this.
     """
-    rows = [row for members in by_group(rows_of(data, "max_projections")).values() for row in members]
+    rows = _by_group(rows_of(data, "max_projections"))
     figure = new_figure(2.1 * len(rows), 2.4, figure)
     for ax, row in zip(figure.subplots(1, len(rows), squeeze=False)[0], rows, strict=True):
         _projection(ax, row["max_projections"])
         ax.set_title(f"{row['group']} (mouse {row['mouse_ns']})")
     return figure
+
+
+def _by_group(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Rows in the order of the groups."""
+    return [row for members in by_group(rows).values() for row in members]
 
 
 def _projection(ax: Axes, image: Any) -> None:
@@ -471,10 +472,6 @@ def _session_legend(figure: Figure, names: Sequence[Any]) -> None:
     figure.legend(handles=marks, loc="outside lower center", ncols=len(marks))
 
 
-def _count(row: Mapping[str, Any]) -> int:
-    return row["nrois"][0] if isinstance(row["nrois"], list) else row["nrois"]
-
-
 @styled
 def draw_overlays(data: Mapping[str, Any], figure: Figure | None = None) -> Figure:
     """Masks of tracked ROIs of three sessions over each other, the close-up's frame if there is one; projections above.
@@ -487,15 +484,14 @@ def draw_overlays(data: Mapping[str, Any], figure: Figure | None = None) -> Figu
     figure : Figure, optional
         Draw into this.
     """
-    groups = by_group(rows_of(data, "registered_roi_mask_idxs", "roi_mask_shapes", "sess_ns"))
-    rows = [row for members in groups.values() for row in members]
+    rows = _by_group(rows_of(data, "registered_roi_mask_idxs", "roi_mask_shapes", "sess_ns"))
     planes = "registered_max_projections" in rows[0]
     n = len(rows[0]["sess_ns"]) if planes else 0
     figure = new_figure(2.2 * len(rows), 2.5 + 2.1 * n, figure)
     grid = figure.subplots(1 + n, len(rows), squeeze=False)
     for column, row in zip(grid.T, rows, strict=True):
         _overlay(column[n], row["registered_roi_mask_idxs"], row["roi_mask_shapes"])
-        title = f"{row['group']} (mouse {row['mouse_ns']})\n{_count(row)} ROIs"
+        title = f"{row['group']} (mouse {row['mouse_ns']})\n{_first(row['nrois'])} ROIs"
         if "crop_fact" in row:
             top, left, height, width = _window(row)
             column[n].add_patch(Rectangle((left, top), width, height, fill=False, lw=1, ec="black"))
@@ -520,8 +516,7 @@ def draw_close_ups(data: Mapping[str, Any], figure: Figure | None = None) -> Fig
     figure : Figure, optional
         Draw into this.
     """
-    groups = by_group(rows_of(data, "registered_roi_mask_idxs", "roi_mask_shapes", "crop_fact", "sess_ns"))
-    rows = [row for members in groups.values() for row in members]
+    rows = _by_group(rows_of(data, "registered_roi_mask_idxs", "roi_mask_shapes", "crop_fact", "sess_ns"))
     figure = new_figure(2.2 * len(rows), 2.6, figure)
     for ax, row in zip(figure.subplots(1, len(rows), squeeze=False)[0], rows, strict=True):
         top, left, height, width = _window(row)

@@ -1,4 +1,4 @@
-"""Who was recorded, where and when: the facts of a session that are not arrays."""
+"""Who was recorded, where and when, and the raw parts that a session is made of, from a file or from arrays."""
 
 from __future__ import annotations
 
@@ -10,22 +10,16 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from numpy.typing import ArrayLike
 
-from netlib.base.checks import check_array, check_choice
-from netlib.openscope.schedule import RAGGED_COLUMNS as RAGGED
-from netlib.openscope.schedule import split_ragged
-
-__all__ = ["LAYERS", "PLANES", "PUPIL", "SessionMetadata", "SessionParts", "group_name", "parts_of_arrays"]
-
-
-# -------------------- Who was recorded, where and when: the facts of a session that are not arrays
+__all__ = ["GROUPS", "LAYERS", "PLANES", "PUPIL", "SessionMetadata", "SessionParts", "group_name"]
 
 
 #: Names of the lines in the mouse table and the layer that each labels.
 LAYERS = {"L23-Cux2": "L2/3", "L5-Rbp4": "L5"}
 #: Names of the planes in the mouse table and their letter in the papers.
 PLANES = {"dend": "D", "soma": "S"}
+#: Short names of the pupil's series and their names in files.
+PUPIL = {"diameter": "pupil_diameter", "x": "pupil_position_x", "y": "pupil_position_y"}
 
 
 def group_name(line: str | None, plane: str | None) -> str | None:
@@ -37,6 +31,10 @@ def group_name(line: str | None, plane: str | None) -> str | None:
     'L2/3-D'
     """
     return f"{LAYERS[line]}-{PLANES[plane]}" if line in LAYERS and plane in PLANES else None
+
+
+#: The groups of the papers, in their order: layer and compartment (dendrites, somata).
+GROUPS = tuple(group_name(line, plane) for line in LAYERS for plane in PLANES)
 
 
 @dataclass(frozen=True)
@@ -125,13 +123,6 @@ class SessionMetadata:
         return SessionMetadata(**{**{k: v for k, v in other.items() if k in names}, **self.known()})
 
 
-# -------------------- What a session is made of, read from a file or given as arrays, before anything is computed ...
-
-
-#: Short names of the pupil's series and their names in files.
-PUPIL = {"diameter": "pupil_diameter", "x": "pupil_position_x", "y": "pupil_position_y"}
-
-
 @dataclass
 class SessionParts:
     """Raw parts of a session. Large ones may be HDF5 datasets, which are read when sliced.
@@ -214,48 +205,3 @@ class SessionParts:
     @property
     def _where(self) -> str:
         return f"{self.path}: " if self.path else ""
-
-
-def parts_of_arrays(
-    *,
-    dff: ArrayLike,
-    twop_times: ArrayLike,
-    stim_times: ArrayLike,
-    trials: pd.DataFrame,
-    running: ArrayLike | None,
-    pupil: Mapping[str, ArrayLike] | None,
-    roi_ids: ArrayLike | None,
-    tracking_ids: ArrayLike | None,
-    masks: ArrayLike | None,
-    max_projection: ArrayLike | None,
-    metadata: SessionMetadata | Mapping[str, Any] | None,
-    spikes: list[np.ndarray] | None,
-    truth: pd.DataFrame | None,
-) -> SessionParts:
-    """Parts of a session from arrays; see :meth:`netlib.openscope.session.Session.from_arrays`."""
-    dff = np.ascontiguousarray(dff, dtype=np.float32)
-    for name in pupil or {}:
-        check_choice("pupil", name, PUPIL)
-    ragged = split_ragged(trials)
-    if dff.ndim == 2 and roi_ids is None:
-        roi_ids = np.arange(dff.shape[1])
-    return SessionParts(
-        dff=dff,
-        twop_times=check_array("twop_times", twop_times, "s", ndim=1),
-        stim_times=check_array("stim_times", stim_times, "s", ndim=1),
-        trials=trials.drop(columns=[name for name in RAGGED if name in trials]),
-        roi_ids=np.asarray(roi_ids, np.int64),
-        ragged={name: (lambda rows=rows: rows) for name, rows in ragged.items()},
-        running=_given(running, float),
-        pupil={name: np.asarray(series, float) for name, series in (pupil or {}).items()},
-        tracking_ids=_given(tracking_ids, float),
-        masks=_given(masks, np.float32),
-        max_projection=_given(max_projection, None),
-        metadata=SessionMetadata.of(metadata),
-        read_spikes=lambda: spikes,
-        read_truth=lambda: truth,
-    )
-
-
-def _given(value: ArrayLike | None, dtype: Any) -> np.ndarray | None:
-    return None if value is None else np.asarray(value, dtype)

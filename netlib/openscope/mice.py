@@ -6,21 +6,18 @@ import os
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from netlib.base.checks import check_choice, check_integer, check_type
-from netlib.openscope.metadata import LAYERS, PLANES, SessionMetadata, group_name
+from netlib.openscope.metadata import GROUPS, LAYERS, PLANES, SessionMetadata, group_name
 
-if TYPE_CHECKING:
-    pass
+__all__ = ["MouseTable", "find_file"]
 
-__all__ = ["GROUPS", "MouseTable"]
-
-#: Groups of the papers, by line and plane.
-GROUPS = tuple(group_name(line, plane) for line in LAYERS for plane in PLANES)
+#: Name of the table in a folder of data.
+TABLE_NAME = "mouse_df.csv"
 #: Columns that every table must have.
 NEEDED = ("sessid", "mouse_n", "mouseid", "sess_n", "line", "plane", "runtype", "nrois", "pass_fail", "incl")
 #: Texts allowed in some columns.

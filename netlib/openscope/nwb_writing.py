@@ -20,14 +20,12 @@ import pandas as pd
 from netlib.base.checks import check_choice
 from netlib.openscope.metadata import PUPIL
 from netlib.openscope.nwb_reading import SCRATCH
-from netlib.openscope.schedule import COLUMNS
-from netlib.openscope.schedule import RAGGED_COLUMNS as RAGGED
+from netlib.openscope.schedule import COLUMNS, RAGGED
+from netlib.openscope.session import Session
 
 if TYPE_CHECKING:
     from pynwb import NWBFile, TimeSeries
     from pynwb.ophys import RoiResponseSeries
-
-    from netlib.openscope.session import Session
 
 
 __all__ = ["trials_table", "truth_table", "units_table", "write_session"]

@@ -1,4 +1,9 @@
-"""Mean traces around events, and differences of integrated responses (analysis paper 2A, 2B, 3, 6B, 6C; dataset 9)."""
+"""Tables of the panels: traces, differences, relative responses, USIs, decoding, running and pupil.
+
+Panels of the analysis paper (Gillon, Pina et al. 2024, J Neurosci 44(5) e1009232023) and Figures 6 and 9 of the dataset
+paper (Gillon, Lecoq et al. 2023, Sci Data 10:287). Each function takes sessions, parameters and a seed, and returns the
+one table of its panel under the published name.
+"""
 
 from __future__ import annotations
 
@@ -12,8 +17,9 @@ import numpy as np
 import pandas as pd
 
 from netlib.base.seeds import stream
-from netlib.openscope import responses as relative
-from netlib.openscope.decoding import decode_published, decode_timecourse
+from netlib.openscope import changes
+from netlib.openscope.decoding import METRICS, decode_published, decode_timecourse
+from netlib.openscope.events import event_responses, paired_events, split_events, split_responses, windows_of_rois
 from netlib.openscope.parameters import (
     EXPECTED_ORIENTATIONS,
     UNEXPECTED_ORIENTATIONS,
@@ -23,25 +29,15 @@ from netlib.openscope.parameters import (
     StimPar,
     by_mouse,
     common_columns,
+    drawn_seed,
+    group_rows,
     groups_of,
     several_sessions,
     sort_sessions,
     to_table,
 )
-from netlib.openscope.responses import (
-    StimulusPair,
-    block_test,
-    early_and_late,
-    paired_events,
-    responses,
-    split_events,
-    split_responses,
-    stimulus_change,
-    summarise,
-    third_differences,
-    windows,
-)
-from netlib.openscope.responses import block_differences as differences_by_block
+from netlib.openscope.responses import block_differences, block_test, early_and_late, summarise, third_differences
+from netlib.openscope.schedule import U_ROTATION
 from netlib.openscope.session import Session
 from netlib.openscope.usi import (
     CorrelationResult,
@@ -52,6 +48,7 @@ from netlib.openscope.usi import (
     variance_std,
 )
 from netlib.statistics.permutation import (
+    PermutationResult,
     compare_samples,
     count_significant,
     joint_difference_test,
@@ -60,8 +57,8 @@ from netlib.statistics.permutation import (
 )
 
 __all__ = [
+    "behaviour_blocks",
     "behaviour_traces",
-    "block_differences",
     "center_and_error",
     "correlations",
     "differences",
@@ -70,6 +67,7 @@ __all__ = [
     "index_changes",
     "index_distributions",
     "index_statistics",
+    "p_columns",
     "percent_significant",
     "relative_responses",
     "relative_values",
@@ -84,7 +82,7 @@ __all__ = [
 ]
 
 
-# -------------------- Mean traces around events, and differences of integrated responses (analysis paper 2A, 2B, ...
+# ---------------------------------------------------------------- traces, differences (2A, 2B, 3, 6B, 6C; dataset 9)
 
 
 def center_and_error(values: Any, analyspar: AnalysPar) -> np.ndarray:
@@ -93,19 +91,24 @@ def center_and_error(values: Any, analyspar: AnalysPar) -> np.ndarray:
     return np.stack([found.center, found.error], axis=-1)
 
 
+def p_columns(test: PermutationResult, before: str = "", after: str = "") -> dict[str, float]:
+    """Columns of the p-values of a test: raw, corrected, and exact (not corrected)."""
+    values = {"raw_p_vals": test.raw_p, "p_vals": test.p, "exact_p_vals": test.p_exact}
+    return {f"{before}{name}{after}": p for name, p in values.items()}
+
+
 def sequence_traces(sessions: Sequence[Session], parameters: Parameters, seed: int) -> dict[str, Any]:
     """Mean traces of the pooled ROIs of each group and session, each ROI averaged over events first."""
     split, thirds = parameters.extra("split"), bool(parameters.extra("thirds"))
     names = ("third_0_trace_stats", "third_2_trace_stats") if thirds else ("trace_stats",)
     rows = []
-    for _, numbers in groups_of(sessions):
-        for members in numbers.values():
-            pooled = [_roi_traces(s, parameters, split, thirds) for s in members]
-            row = common_columns(members) | {"time_values": pooled[0][1]}
-            for k, name in enumerate(names):
-                whole = np.concatenate([traces[k] for traces, _ in pooled], axis=1)  # (2, rois, time)
-                row[name] = np.stack([center_and_error(kind, parameters.analyspar) for kind in whole])
-            rows.append(row)
+    for *_, members in group_rows(sessions):
+        pooled = [_roi_traces(s, parameters, split, thirds) for s in members]
+        row = common_columns(members) | {"time_values": pooled[0][1]}
+        for k, name in enumerate(names):
+            whole = np.concatenate([traces[k] for traces, _ in pooled], axis=1)  # (2, rois, time)
+            row[name] = np.stack([center_and_error(kind, parameters.analyspar) for kind in whole])
+        rows.append(row)
     return {"trace_df": to_table(rows)}
 
 
@@ -115,7 +118,7 @@ def _roi_traces(session: Session, parameters: Parameters, split: str, thirds: bo
     events = split_events(session, stimpar, split)
     n_pre = round(stimpar.pre * session.fps)
     parts = []
-    for _, values, kept in windows(session, events, stimpar.pre, stimpar.post, parameters.analyspar.scale):
+    for _, values, kept in windows_of_rois(session, events, stimpar.pre, stimpar.post, parameters.analyspar.scale):
         if split != "by_exp":
             if values.shape[-1] != 2 * n_pre:
                 raise ValueError(f"pre = {stimpar.pre:g} s and post = {stimpar.post:g} s must be equal for {split!r}")
@@ -161,10 +164,9 @@ def session_pairs(
             n_permutations=permpar.n_perms, seed=stream(seed, *names, first, second), tails=permpar.tails,
             alpha=permpar.p_val, multcomp=int(permpar.multcomp) or 1,
         )  # fmt: skip
-        columns = {"raw_p_vals": test.raw_p, "p_vals": test.p, "exact_p_vals": test.p_exact}
+        columns = p_columns(test, after=f"_{first}v{second}")
         for n in values:
-            within = n in (first, second)
-            found[n] |= {f"{k}_{first}v{second}": p if within else np.nan for k, p in columns.items()}
+            found[n] |= columns if n in (first, second) else dict.fromkeys(columns, np.nan)
     return found
 
 
@@ -182,12 +184,10 @@ def differences(sessions: Sequence[Session], parameters: Parameters, seed: int) 
                 [(r.values, r.unexpected) for r in each], n_permutations=permpar.n_perms, tails=permpar.tails,
                 seed=stream(seed, "differences", line, plane, n), alpha=permpar.p_val, multcomp=permpar.multcomp,
             )  # fmt: skip
-            row = common_columns(members) | {
-                "diff_stats": center_and_error(values[n], parameters.analyspar),
-                "null_CIs": test.null_ci, "raw_p_vals": test.raw_p, "p_vals": test.p, "exact_p_vals": test.p_exact,
+            made.append(common_columns(members) | p_columns(test) | {
+                "diff_stats": center_and_error(values[n], parameters.analyspar), "null_CIs": test.null_ci,
                 "mouse_diffs": [own.mean() for own in rois],
-            }  # fmt: skip
-            made.append(row)
+            })  # fmt: skip
         pairs = session_pairs(values, parameters, (seed, "difference pairs", line, plane))
         rows += [row | pairs[row["sess_ns"]] for row in made]
     return {"diffs_df": to_table(rows)}
@@ -196,38 +196,36 @@ def differences(sessions: Sequence[Session], parameters: Parameters, seed: int) 
 def thirds_differences(sessions: Sequence[Session], parameters: Parameters, seed: int) -> dict[str, Any]:
     """Differences in the first and the last third of each session, and a paired test between them over ROIs."""
     permpar, rows = parameters.permpar, []
-    for (line, plane), numbers in groups_of(sessions):
-        for n, members in numbers.items():
-            parts = []
-            for s in members:
-                found = split_responses(s, parameters.stimpar, parameters.extra("split"), parameters.analyspar.scale)
-                parts.append(third_differences(found.values, found.unexpected, found.events.index))
-            early, late, _ = (np.concatenate(part) for part in zip(*parts, strict=True))
-            test = compare_samples(
-                early, late, paired=True, n_permutations=permpar.n_perms, tails=permpar.tails, alpha=permpar.p_val,
-                seed=stream(seed, "thirds", line, plane, n), multcomp=permpar.multcomp,
-            )  # fmt: skip
-            rows.append(common_columns(members) | {
-                "third_0_diff_stats": center_and_error(early, parameters.analyspar),
-                "third_2_diff_stats": center_and_error(late, parameters.analyspar),
-                "raw_p_vals_0v2": test.raw_p, "p_vals_0v2": test.p, "exact_p_vals_0v2": test.p_exact,
-            })  # fmt: skip
+    for line, plane, n, members in group_rows(sessions):
+        parts = []
+        for s in members:
+            found = split_responses(s, parameters.stimpar, parameters.extra("split"), parameters.analyspar.scale)
+            parts.append(third_differences(found.values, found.unexpected, found.events.index))
+        early, late, _ = (np.concatenate(part) for part in zip(*parts, strict=True))
+        test = compare_samples(
+            early, late, paired=True, n_permutations=permpar.n_perms, tails=permpar.tails, alpha=permpar.p_val,
+            seed=stream(seed, "thirds", line, plane, n), multcomp=permpar.multcomp,
+        )  # fmt: skip
+        rows.append(common_columns(members) | p_columns(test, after="_0v2") | {
+            "third_0_diff_stats": center_and_error(early, parameters.analyspar),
+            "third_2_diff_stats": center_and_error(late, parameters.analyspar),
+        })  # fmt: skip
     return {"diffs_df": to_table(rows)}
 
 
-# -------------------- Responses relative to those of session 1 (analysis paper 2C, 5B, 7A)
+# ---------------------------------------------------------------- responses relative to session 1 (2C, 5B, 7A)
 
 
 def _roi_means(session: Session, stimpar: StimPar, scale: bool) -> pd.DataFrame:
     """Mean response of each ROI to each expected and unexpected frame, or to expected and unexpected flow."""
     if stimpar.stimtype == "gabors":
         events = session.gabors.select(orientation=list(stimpar.gab_ori), kappa=stimpar.gabk)
-        found = responses(session, events, stimpar.pre, stimpar.post, scale)
-        table = relative.frame_means(found.values, found.events["gabor_frame"], found.unexpected)
+        found = event_responses(session, events, stimpar.pre, stimpar.post, scale)
+        table = changes.frame_means(found.values, found.events["gabor_frame"], found.unexpected)
         return table.set_axis(found.rois)
     events = session.visflow.select(direction=list(stimpar.visflow_dir), size=stimpar.visflow_size)
-    found = responses(session, events, stimpar.pre, stimpar.post, scale)
-    return relative.flow_means(found.values, found.unexpected).set_axis(found.rois)
+    found = event_responses(session, events, stimpar.pre, stimpar.post, scale)
+    return changes.flow_means(found.values, found.unexpected).set_axis(found.rois)
 
 
 def relative_values(
@@ -251,9 +249,9 @@ def relative_values(
         if tracked:  # ROIs without a NaN in any of the sessions
             good = reduce(lambda a, b: a.intersection(b), (table.index for table in means.values()))
             means = {n: table.loc[good] for n, table in means.items()}
-        reference = relative.reference_responses(means[first])
+        reference = changes.reference_responses(means[first])
         for n, table in means.items():
-            found[mouse, n] = relative.relative_responses(table, reference, unstable="keep")
+            found[mouse, n] = changes.relative_responses(table, reference, unstable="keep")
     return found
 
 
@@ -280,7 +278,7 @@ def relative_responses(sessions: Sequence[Session], parameters: Parameters, seed
     return {"rel_resp_df": to_table(rows)}
 
 
-# -------------------- Change between the first and the last session, responses to Gabors against visual flow ...
+# ---------------------------------------------------------------- changes, Gabors against visual flow (7B, 7E)
 
 
 #: Values of the ROIs of each mouse and session.
@@ -328,12 +326,12 @@ def _changes(
             raise ValueError(f"group {' '.join(key)} has no session {missing[0]}: sessions {compared} are compared")
         mice = {n: [s.metadata.mouse_n for s in numbers[n]] for n in compared}
         name = " ".join(key)
-        pairs[name] = StimulusPair(*(
+        pairs[name] = changes.StimulusPair(*(
             np.concatenate([values[stimulus][mouse, n] for mouse in mice[n]])
             for stimulus in ("gabors", "visflow") for n in compared
         ))  # fmt: skip
         columns[name] = _joined_columns(key, numbers)
-    found = stimulus_change(
+    found = changes.stimulus_change(
         pairs, tracked=parameters.analyspar.tracked, n_permutations=permpar.n_perms, tails=permpar.tails,
         alpha=permpar.p_val, multcomp=permpar.multcomp, seed=seed,
     )  # fmt: skip
@@ -356,30 +354,29 @@ def _joined_columns(key: Key, numbers: dict[int, list[Session]]) -> dict[str, An
     return rows[0] | joined
 
 
-# -------------------- Unexpected-event selectivity of ROIs (analysis paper 4, 5A, 5C, 7C, 7D)
+# ---------------------------------------------------------------- USI (4C to 4H, 5A, 5C, 7C, 7D)
 
 
 def index_distributions(sessions: Sequence[Session], parameters: Parameters, seed: int) -> dict[str, Any]:
     """Histograms over the pooled ROIs of each group: USIs, USIs of shuffles, percentiles among shuffles."""
     n_bins, half = parameters.extra("n_bins"), 50 * parameters.permpar.p_val
     rows = []
-    for _, numbers in groups_of(sessions):
-        for members in numbers.values():
-            nulls = [null_of(s, parameters, seed, keep_null=True)[0] for s in members]
-            values = np.concatenate([null.value for null in nulls])
-            percentiles = np.concatenate([null.percentile for null in nulls])
-            pooled = np.concatenate([null.null.ravel() for null in nulls])
-            ends = min(values.min(), pooled.min()), max(values.max(), pooled.max())
-            counts = count_significant(percentiles, values, parameters.permpar.p_val)
-            rows.append(common_columns(members) | {
-                "bin_edges": ends,
-                "roi_idx_binned": _shares(values, n_bins, ends),
-                "rand_idx_binned": _shares(pooled, n_bins, ends),
-                "perc_idx_binned": _shares(percentiles, n_bins, (0, 100)),
-                "CI_perc": (half, 100 - half),
-                "CI_edges": np.percentile(pooled, [half, 100 - half]),
-                "n_pos": counts["n_positive"], "n_signif_lo": counts["n_low"], "n_signif_hi": counts["n_high"],
-            })  # fmt: skip
+    for *_, members in group_rows(sessions):
+        nulls = [null_of(s, parameters, seed, keep_null=True)[0] for s in members]
+        values = np.concatenate([null.value for null in nulls])
+        percentiles = np.concatenate([null.percentile for null in nulls])
+        pooled = np.concatenate([null.null.ravel() for null in nulls])
+        ends = min(values.min(), pooled.min()), max(values.max(), pooled.max())
+        counts = count_significant(percentiles, values, parameters.permpar.p_val)
+        rows.append(common_columns(members) | {
+            "bin_edges": ends,
+            "roi_idx_binned": _shares(values, n_bins, ends),
+            "rand_idx_binned": _shares(pooled, n_bins, ends),
+            "perc_idx_binned": _shares(percentiles, n_bins, (0, 100)),
+            "CI_perc": (half, 100 - half),
+            "CI_edges": np.percentile(pooled, [half, 100 - half]),
+            "n_pos": counts["n_positive"], "n_signif_lo": counts["n_low"], "n_signif_hi": counts["n_high"],
+        })  # fmt: skip
     return {"idx_df": to_table(rows)}
 
 
@@ -391,15 +388,14 @@ def _shares(values: np.ndarray, n_bins: int, ends: tuple[float, float]) -> np.nd
 def percent_significant(sessions: Sequence[Session], parameters: Parameters, seed: int) -> dict[str, Any]:
     """Percent of ROIs with a significantly low or high, and with a positive USI, against binomial chance."""
     permpar, rows = parameters.permpar, []
-    for _, numbers in groups_of(sessions):
-        for members in numbers.values():
-            each = [[s] for s in members] if parameters.extra("by_mouse") else [members]
-            for some in each:
-                nulls = [null_of(s, parameters, seed)[0] for s in some]
-                percentiles = np.concatenate([null.percentile for null in nulls])
-                counts = count_significant(percentiles, np.concatenate([n.value for n in nulls]), permpar.p_val)
-                row = common_columns(some, single=len(some) == 1 and bool(parameters.extra("by_mouse")))
-                rows.append(row | _percents(counts, parameters, seed, len(rows)))
+    for *_, members in group_rows(sessions):
+        each = [[s] for s in members] if parameters.extra("by_mouse") else [members]
+        for some in each:
+            nulls = [null_of(s, parameters, seed)[0] for s in some]
+            percentiles = np.concatenate([null.percentile for null in nulls])
+            counts = count_significant(percentiles, np.concatenate([n.value for n in nulls]), permpar.p_val)
+            row = common_columns(some, single=len(some) == 1 and bool(parameters.extra("by_mouse")))
+            rows.append(row | _percents(counts, parameters, seed, len(rows)))
     return {"perc_sig_df": to_table(rows)}
 
 
@@ -465,7 +461,7 @@ def index_statistics(sessions: Sequence[Session], parameters: Parameters, seed: 
     return {"idx_stats_df": to_table(rows)}
 
 
-# -------------------- Correlations of the USIs of tracked ROIs between sessions (analysis paper 9)
+# ---------------------------------------------------------------- correlations of USIs between sessions (9)
 
 
 #: Bins of the density of random pairs.
@@ -487,12 +483,8 @@ def _correlation(x: np.ndarray, y: np.ndarray, parameters: Parameters, seed: int
     permpar = parameters.permpar
     return tracked_correlation(
         x, y, permute=parameters.extra("permute"), n_permutations=permpar.n_perms, tails=permpar.tails,
-        alpha=permpar.p_val, multcomp=permpar.multcomp, seed=_number(seed, "correlation", name),
+        alpha=permpar.p_val, multcomp=permpar.multcomp, seed=drawn_seed(seed, "correlation", name),
     )  # fmt: skip
-
-
-def _number(seed: int, *names: str) -> int:
-    return int(stream(seed, *names).integers(2**62))
 
 
 def correlations(sessions: Sequence[Session], parameters: Parameters, seed: int) -> dict[str, Any]:
@@ -503,11 +495,8 @@ def correlations(sessions: Sequence[Session], parameters: Parameters, seed: int)
         for first, second in pairwise(numbers):
             pair = f"{first}v{second}"
             found = _correlation(values[first], values[second], parameters, seed, f"{name} {pair}")
-            row |= {
-                f"{pair}_corrs": found.r, f"{pair}_corr_stds": found.std, f"{pair}_null_CIs": found.test.null_ci,
-                f"{pair}_raw_p_vals": found.test.raw_p, f"{pair}_p_vals": found.test.p,
-                f"{pair}_exact_p_vals": found.test.p_exact,
-            }  # fmt: skip
+            row |= p_columns(found.test, f"{pair}_")
+            row |= {f"{pair}_corrs": found.r, f"{pair}_corr_stds": found.std, f"{pair}_null_CIs": found.test.null_ci}
         rows.append(row)
     return {"idx_corr_df": to_table(rows)}
 
@@ -520,22 +509,16 @@ def scatter(sessions: Sequence[Session], parameters: Parameters, seed: int) -> d
         x, y = values[first], values[second]
         found = _correlation(x, y, parameters, seed, f"{name} {first}v{second}")
         slope, intercept = np.polyfit(x, y, 1)
-        density, x_edges, y_edges = pairing_density(x, y, n_bins=CORRELATION_BINS, seed=_number(seed, "pairs", name))
-        rows.append(row | {
+        density, x_edges, y_edges = pairing_density(x, y, n_bins=CORRELATION_BINS, seed=drawn_seed(seed, "pairs", name))
+        rows.append(row | p_columns(found.test) | {
             "corr_data_xs": x, "corr_data_ys": y, "corrs": found.r, "regr_coefs": slope, "regr_intercepts": intercept,
-            "raw_p_vals": found.test.raw_p, "p_vals": found.test.p, "exact_p_vals": found.test.p_exact,
             "rand_corr_meds": found.test.null_ci[1], "binned_rand_stats": density,
             "x_bin_mids": (x_edges[1:] + x_edges[:-1]) / 2, "y_bin_mids": (y_edges[1:] + y_edges[:-1]) / 2,
         })  # fmt: skip
     return {"idx_corr_df": to_table(rows)}
 
 
-# -------------------- Decoding of the mean orientation of Gabor frames, over a window and frame by frame ...
-
-
-METRICS = ("neg_log_loss", "accuracy", "balanced_accuracy")
-#: What U adds to the orientation of its sequence (degrees).
-ROTATION = 90
+# ---------------------------------------------------------------- decoding (10, 11)
 
 
 def _trials(
@@ -554,15 +537,11 @@ def _trials(
     counts = None
     if parameters.logregpar.ctrl and not unexpected:
         surprises = session.gabors.select(frame="U", unexpected=True, kappa=stimpar.gabk)["gabor_mean_orientation"]
-        counts = {float(ori): int((surprises == ori + ROTATION).sum()) for ori in np.unique(labels)}
+        counts = {float(ori): int((surprises == ori + U_ROTATION).sum()) for ori in np.unique(labels)}
         few = [ori for ori, n in counts.items() if n < 2]
         if few:
             raise ValueError(f"{session} has {counts[few[0]]} U in sequences of {few[0]:g} deg: the control needs 2")
     return data.values, labels, counts
-
-
-def _seed(seed: int, session: Session, comp: str) -> int:
-    return int(stream(seed, "decoding", comp, str(session.metadata.sessid)).integers(2**62))
 
 
 def _decoded(
@@ -572,9 +551,10 @@ def _decoded(
     found = []
     for session in members:
         data, labels, counts = _trials(session, comp, parameters)
+        own_seed = drawn_seed(seed, "decoding", comp, str(session.metadata.sessid))
         found.append(decode(
             data, labels, counts=counts, n_splits=parameters.extra("n_splits"), n_shuffles=parameters.permpar.n_perms,
-            train_fraction=parameters.logregpar.train_p, seed=_seed(seed, session, comp), workers=workers,
+            train_fraction=parameters.logregpar.train_p, seed=own_seed, workers=workers,
         ))  # fmt: skip
     return found
 
@@ -594,8 +574,8 @@ def _score_columns(values: np.ndarray, null: np.ndarray, prefix: str, parameters
     ]
     found = {"stat": table.mean(axis=0), "err": error, "null_CIs": [test.null_ci for test in tests]}
     if prefix.startswith("test"):
-        found |= {"raw_p_vals": [t.raw_p for t in tests], "p_vals": [t.p for t in tests]}
-        found["exact_p_vals"] = [t.p_exact for t in tests]
+        columns = [p_columns(test) for test in tests]
+        found |= {name: [one[name] for one in columns] for name in columns[0]}
     return {f"{prefix}_{name}": value[0] if single else value for name, value in found.items()}
 
 
@@ -610,41 +590,39 @@ def _facts(members: Sequence[Session], comp: str, parameters: Parameters) -> dic
 def scores(sessions: Sequence[Session], parameters: Parameters, seed: int, workers: int = 1) -> dict[str, Any]:
     """Scores of decoders of each session, averaged over mice, against single shuffled splits averaged over mice."""
     comp, rows = parameters.logregpar.comp, []
-    for _, numbers in groups_of(sessions):
-        for members in numbers.values():
-            each = _decoded(decode_published, members, comp, parameters, seed, workers)
-            row = _facts(members, comp, parameters)
-            for prefix in (f"{part}_{metric}" for part in ("test", "train") for metric in METRICS):
-                values = np.array([decoding.mean()[prefix] for decoding in each])
-                null = np.mean([decoding.null[prefix].to_numpy(float) for decoding in each], axis=0)
-                row |= _score_columns(values, null, prefix, parameters)
-            rows.append(row)
+    for *_, members in group_rows(sessions):
+        each = _decoded(decode_published, members, comp, parameters, seed, workers)
+        row = _facts(members, comp, parameters)
+        for prefix in (f"{part}_{metric}" for part in ("test", "train") for metric in METRICS):
+            values = np.array([decoding.mean()[prefix] for decoding in each])
+            null = np.mean([decoding.null[prefix].to_numpy(float) for decoding in each], axis=0)
+            row |= _score_columns(values, null, prefix, parameters)
+        rows.append(row)
     return {"scores_df": to_table(rows)}
 
 
 def timecourses(sessions: Sequence[Session], parameters: Parameters, seed: int, workers: int = 1) -> dict[str, Any]:
     """Scores of one decoder for each frame around D and around U."""
     rows = []
-    for _, numbers in groups_of(sessions):
-        for members in numbers.values():
-            for comp in parameters.logregpar.comp:
-                each = _decoded(decode_timecourse, members, comp, parameters, seed, workers)
-                n_pre, n = round(parameters.stimpar.pre * members[0].fps), min(len(one.scores) for one in each)
-                row = _facts(members, comp, parameters) | {"time_values": (np.arange(n) - n_pre) / members[0].fps}
-                for metric in METRICS:
-                    for part in ("test", "train"):
-                        prefix = f"{part}_{metric}"
-                        values = np.array([one.scores[prefix].to_numpy(float)[:n] for one in each])
-                        if part == "train":
-                            row[f"{prefix}_stat"] = values.mean(axis=0)
-                            continue
-                        null = np.mean([one.null[prefix][:, :n] for one in each], axis=0)
-                        row |= _score_columns(values, null, prefix, parameters)
-                rows.append(row)
+    for *_, members in group_rows(sessions):
+        for comp in parameters.logregpar.comp:
+            each = _decoded(decode_timecourse, members, comp, parameters, seed, workers)
+            n_pre, n = round(parameters.stimpar.pre * members[0].fps), min(len(one.scores) for one in each)
+            row = _facts(members, comp, parameters) | {"time_values": (np.arange(n) - n_pre) / members[0].fps}
+            for metric in METRICS:
+                for part in ("test", "train"):
+                    prefix = f"{part}_{metric}"
+                    values = np.array([one.scores[prefix].to_numpy(float)[:n] for one in each])
+                    if part == "train":
+                        row[f"{prefix}_stat"] = values.mean(axis=0)
+                        continue
+                    null = np.mean([one.null[prefix][:, :n] for one in each], axis=0)
+                    row |= _score_columns(values, null, prefix, parameters)
+            rows.append(row)
     return {"scores_df": to_table(rows)}
 
 
-# -------------------- Running and pupil: around D and U, by block, over a whole session, histograms (analysis ...
+# ---------------------------------------------------------------- running and pupil (8; dataset 6)
 
 
 KINDS = ("run", "pupil")
@@ -688,24 +666,20 @@ def behaviour_traces(sessions: Sequence[Session], parameters: Parameters, seed: 
     return {"trace_df": to_table(rows)}
 
 
-def block_differences(sessions: Sequence[Session], parameters: Parameters, seed: int) -> dict[str, Any]:
+def behaviour_blocks(sessions: Sequence[Session], parameters: Parameters, seed: int) -> dict[str, Any]:
     """U minus D of each block (expected run, then unexpected run), blocks pooled over mice, with a paired test."""
     stimpar, permpar, rows = parameters.stimpar, parameters.permpar, []
-    for (line, plane), numbers in groups_of(sessions):
-        for n, members in numbers.items():
-            row = common_columns(members, rois=False)
-            for kind in KINDS:
-                found = [_around(s, kind, parameters, stimpar.pre, stimpar.post) for s in members]
-                blocks = pd.concat([differences_by_block(d.values, u) for d, u in found], ignore_index=True)
-                _, test = block_test(
-                    blocks, n_permutations=permpar.n_perms, seed=stream(seed, "blocks", kind, line, plane, n),
-                    alpha=permpar.p_val, multcomp=int(permpar.multcomp) or 1,
-                )  # fmt: skip
-                row |= {
-                    f"{kind}_block_diffs": blocks["difference"].to_numpy(), f"{kind}_raw_p_vals": test.raw_p,
-                    f"{kind}_p_vals": test.p, f"{kind}_exact_p_vals": test.p_exact,
-                }  # fmt: skip
-            rows.append(row)
+    for line, plane, n, members in group_rows(sessions):
+        row = common_columns(members, rois=False)
+        for kind in KINDS:
+            found = [_around(s, kind, parameters, stimpar.pre, stimpar.post) for s in members]
+            blocks = pd.concat([block_differences(d.values, u) for d, u in found], ignore_index=True)
+            _, test = block_test(
+                blocks, n_permutations=permpar.n_perms, seed=stream(seed, "blocks", kind, line, plane, n),
+                alpha=permpar.p_val, multcomp=int(permpar.multcomp) or 1,
+            )  # fmt: skip
+            row |= {f"{kind}_block_diffs": blocks["difference"].to_numpy()} | p_columns(test, f"{kind}_")
+        rows.append(row)
     return {"block_df": to_table(rows)}
 
 

@@ -1,31 +1,46 @@
-"""Images of the planes and masks of tracked ROIs across sessions (analysis paper 1B, 1D; dataset paper 1B, 2, 8)."""
+"""Tables of the panels that show planes, masks, tracking, quality and single ROIs.
+
+Figures 1, 4A and 4B of the analysis paper (Gillon, Pina et al. 2024, J Neurosci 44(5) e1009232023), Figures 1, 2, 5, 7
+and 8 of the dataset paper (Gillon, Lecoq et al. 2023, Sci Data 10:287). Each function takes sessions, parameters and a
+seed, and returns the one table of its panel under the published name.
+"""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from netlib.base.seeds import stream
-from netlib.openscope.parameters import Parameters, by_mouse, common_columns, groups_of, sort_sessions, to_table
-from netlib.openscope.responses import locked_events, paired_events, summarise, windows
-from netlib.openscope.session import Session
-from netlib.openscope.tracking import read_roi_tracking, register_image, register_masks
-from netlib.openscope.usi import (
+from netlib.openscope.events import locked_events, paired_events, windows_of_rois
+from netlib.openscope.parameters import (
+    Parameters,
+    by_mouse,
+    common_columns,
+    drawn_seed,
+    group_rows,
+    joined_columns,
+    sort_sessions,
+    to_table,
+)
+from netlib.openscope.quality import (
     choose_by_selectivity,
     choose_responsive,
     correlation_histogram,
-    null_of,
     pairwise_correlations,
     response_features,
     rolling_mean,
     roughness,
     signal_to_noise,
 )
+from netlib.openscope.responses import summarise
+from netlib.openscope.session import Session
+from netlib.openscope.tracking import read_roi_tracking, register_image, register_masks
+from netlib.openscope.usi import null_of
+from netlib.openscope.windows import BLOCK
 
 __all__ = [
     "example_null",
@@ -42,7 +57,7 @@ __all__ = [
 ]
 
 
-# -------------------- Images of the planes and masks of tracked ROIs across sessions (analysis paper 1B, 1D; ...
+# ---------------------------------------------------------------- planes, masks, tracking (1B, 1D; dataset 1B, 2, 8)
 
 
 #: Close-ups: part of the plane, and where its window lies for the published mice (share of the free height, width).
@@ -85,9 +100,10 @@ def _indices(masks: Sequence[np.ndarray]) -> np.ndarray:
     return np.concatenate(parts, axis=1)
 
 
-def _registered(sessions: Sequence[Session], masks: Sequence[np.ndarray]) -> list[np.ndarray]:
+def _onto_first(sessions: Sequence[Session], each: Sequence[np.ndarray], move: Callable) -> list[np.ndarray]:
+    """Masks or image of each session, moved onto the first of its mouse where it is known how."""
     matrices = [_transform(sessions[0], s) for s in sessions]
-    return [m if matrix is None else register_masks(m, matrix) for m, matrix in zip(masks, matrices, strict=True)]
+    return [one if matrix is None else move(one, matrix) for one, matrix in zip(each, matrices, strict=True)]
 
 
 def _moved(plane: np.ndarray, matrix: np.ndarray) -> np.ndarray:
@@ -96,21 +112,19 @@ def _moved(plane: np.ndarray, matrix: np.ndarray) -> np.ndarray:
 
 def _mice(sessions: Sequence[Session]) -> list[list[Session]]:
     """Sessions of each mouse, in order; mice in the order of the groups."""
-    found = by_mouse(sessions)
-    return [list(found[mouse].values()) for mouse in dict.fromkeys(s.metadata.mouse_n for s in sort_sessions(sessions))]
+    return [list(numbers.values()) for numbers in by_mouse(sessions).values()]
 
 
 def _plane_row(sessions: Sequence[Session]) -> dict[str, Any]:
     each = [common_columns([s], single=True) for s in sessions]
-    lists = ("sess_ns", "sessids", "mouseids", "nrois", "twop_fps")
-    return {name: [one[name] for one in each] if name in lists else each[0][name] for name in each[0]}
+    return joined_columns(each, ("sess_ns", "sessids", "mouseids", "nrois", "twop_fps"))
 
 
 def overlays(sessions: Sequence[Session], parameters: Parameters, seed: int) -> dict[str, Any]:
     """Masks of tracked ROIs registered onto the first session of each mouse, and a window for the close-up."""
     rows = []
     for own in _mice(sessions):
-        masks = _registered(own, [s.masks() for s in own])
+        masks = _onto_first(own, [s.masks() for s in own], register_masks)
         down, right = CROPS.get(own[0].metadata.mouse_n, MIDDLE)
         rows.append(_plane_row(own) | {
             "registered_roi_mask_idxs": _indices(masks), "roi_mask_shapes": (len(own), *masks[0].shape[1:]),
@@ -124,14 +138,10 @@ def overlays_with_planes(sessions: Sequence[Session], parameters: Parameters, se
     rows = []
     for own in _mice(sessions):
         masks, planes = [s.masks() for s in own], [np.asarray(s.max_projection) for s in own]
-        matrices = [_transform(own[0], s) for s in own]
-        moved = [
-            p if m is None else np.rint(register_image(p, m)).astype(int) for p, m in zip(planes, matrices, strict=True)
-        ]
         rows.append(_plane_row(own) | {
-            "registered_roi_mask_idxs": _indices(_registered(own, masks)), "roi_mask_idxs": _indices(masks),
-            "roi_mask_shapes": (len(own), *masks[0].shape[1:]),
-            "max_projections": planes, "registered_max_projections": moved,
+            "registered_roi_mask_idxs": _indices(_onto_first(own, masks, register_masks)),
+            "roi_mask_idxs": _indices(masks), "roi_mask_shapes": (len(own), *masks[0].shape[1:]),
+            "max_projections": planes, "registered_max_projections": _onto_first(own, planes, _moved),
         })  # fmt: skip
     return {"roi_mask_df": to_table(rows)}
 
@@ -148,8 +158,8 @@ def tracking_examples(sessions: Sequence[Session], parameters: Parameters, seed:
         examples = [_examples(s) for s in own]
         for kind in ("fewest", "most", "union"):
             found = [example[kind] for example in examples]
-            masks = _registered(own, [_masks_of(s, one["rois"]) for s, one in zip(own, found, strict=True)])
-            row[f"{kind}_registered_roi_mask_idxs"] = _indices(masks)
+            masks = [_masks_of(s, one["rois"]) for s, one in zip(own, found, strict=True)]
+            row[f"{kind}_registered_roi_mask_idxs"] = _indices(_onto_first(own, masks, register_masks))
             row[f"{kind}_n_tracked"] = [found[0]["n"]]
             if kind == "union":
                 row["union_n_conflicts"] = [found[0]["n"] - len(found[0]["rois"])]
@@ -176,23 +186,18 @@ def _examples(session: Session) -> dict[str, dict[str, Any]]:
     content = json.loads(path.read_text(encoding="utf-8")).get("match_perm_examples") if path else None
     if not content:
         return plain
-    bad = np.sort(read_roi_tracking(path).bad_indices)
-    found = {}
+    tracking, found = read_roi_tracking(path), {}
     for row, kind in content["match_level"].items():
-        missing, extra = (_listed(content[f"dff_local_{what}_roi_idx"][row], bad) for what in ("missing", "extra"))
+        listed = (content[f"dff_local_{what}_roi_idx"][row] for what in ("missing", "extra"))
+        # NaN where there is none.
+        missing, extra = (tracking.nwb_places(some if isinstance(some, list) else []) for some in listed)
         rois = np.union1d(np.setdiff1d(tracked, missing), extra)
         order = content["sess_order"][row]
         found[kind] = {"rois": rois, "n": content["n_total"][row], "order": order if isinstance(order, list) else None}
     return plain | found
 
 
-def _listed(value: Any, bad: np.ndarray) -> np.ndarray:
-    """Places in the NWB file of ROIs given by their place among all, bad ones included; none for NaN."""
-    places = np.asarray(value if isinstance(value, list) else [], int)
-    return places - np.searchsorted(bad, places)
-
-
-# -------------------- Example ROIs by their USI, and the null of one ROI (analysis paper 4A, 4B)
+# ---------------------------------------------------------------- example ROIs by their USI (analysis 4A, 4B)
 
 
 #: USIs looked for, and whether they are to be significant.
@@ -205,7 +210,7 @@ EXAMPLE_BINS = 40
 def _stats(session: Session, parameters: Parameters, pre: float) -> tuple[np.ndarray, np.ndarray]:
     """Mean and error over trials of the expected and the unexpected trace of each ROI (rois, 2, time, 2); times (s)."""
     events, parts = paired_events(session, parameters.stimpar), []
-    for _, values, kept in windows(session, events, pre, parameters.stimpar.post, parameters.analyspar.scale):
+    for _, values, kept in windows_of_rois(session, events, pre, parameters.stimpar.post, parameters.analyspar.scale):
         unexpected = kept["unexpected"].to_numpy() == 1
         found = [summarise(values[unexpected == flag], 0, error=parameters.analyspar.error) for flag in (False, True)]
         parts.append(np.stack([np.stack([f.center, f.error], axis=-1) for f in found], axis=1))
@@ -220,30 +225,29 @@ def example_rois(sessions: Sequence[Session], parameters: Parameters, seed: int)
     """
     _, trace_pre = parameters.stimpar.pre
     rows = []
-    for _, numbers in groups_of(sessions):
-        for members in numbers.values():
-            values, percentiles, rough, place = [], [], [], []
-            shown = {}
-            for k, session in enumerate(members):
-                null, rois = null_of(session, parameters, seed)
-                stats, time = _stats(session, parameters, trace_pre)
-                shown[k] = stats, time
-                values.append(null.value)
-                percentiles.append(null.percentile)
-                rough.append(roughness(stats[rois, 0, :, 0]) + roughness(stats[rois, 1, :, 0]))
-                place += [(k, roi) for roi in rois.tolist()]
-            usis, percent = np.concatenate(values), np.concatenate(percentiles)
-            edge = 50 * parameters.permpar.p_val
-            significant = (percent < edge) | (percent > 100 - edge)
-            chosen = choose_by_selectivity(usis, significant, np.concatenate(rough), targets=list(TARGETS.values()))
-            for name, number in zip(TARGETS, chosen["roi"], strict=True):
-                if number < 0:
-                    continue
-                k, roi = place[number]
-                rows.append(common_columns([members[k]], single=True) | {
-                    "target_idxs": name, "roi_ns": roi, "roi_idxs": usis[number], "roi_idx_percs": percent[number],
-                    "roi_trace_stats": shown[k][0][roi], "time_values": shown[k][1],
-                })  # fmt: skip
+    for *_, members in group_rows(sessions):
+        values, percentiles, rough, place = [], [], [], []
+        shown = {}
+        for k, session in enumerate(members):
+            null, rois = null_of(session, parameters, seed)
+            stats, time = _stats(session, parameters, trace_pre)
+            shown[k] = stats, time
+            values.append(null.value)
+            percentiles.append(null.percentile)
+            rough.append(roughness(stats[rois, 0, :, 0]) + roughness(stats[rois, 1, :, 0]))
+            place += [(k, roi) for roi in rois.tolist()]
+        usis, percent = np.concatenate(values), np.concatenate(percentiles)
+        edge = 50 * parameters.permpar.p_val
+        significant = (percent < edge) | (percent > 100 - edge)
+        chosen = choose_by_selectivity(usis, significant, np.concatenate(rough), targets=list(TARGETS.values()))
+        for name, number in zip(TARGETS, chosen["roi"], strict=True):
+            if number < 0:
+                continue
+            k, roi = place[number]
+            rows.append(common_columns([members[k]], single=True) | {
+                "target_idxs": name, "roi_ns": roi, "roi_idxs": usis[number], "roi_idx_percs": percent[number],
+                "roi_trace_stats": shown[k][0][roi], "time_values": shown[k][1],
+            })  # fmt: skip
     return {"chosen_rois_df": to_table(rows)}
 
 
@@ -267,11 +271,11 @@ def example_null(sessions: Sequence[Session], parameters: Parameters, seed: int)
     return {"ex_idx_df": to_table([row])}
 
 
-# -------------------- Signal and noise of whole traces (dataset paper 7)
+# ---------------------------------------------------------------- signal and noise of whole traces (dataset 7)
 
 
-#: Values of whole traces held at once (64 MB), and bins of the correlations.
-BLOCK, QUALITY_BINS = 8_000_000, 40
+#: Bins of the correlations.
+QUALITY_BINS = 40
 
 
 def _blocks(session: Session) -> Iterator[np.ndarray]:
@@ -280,7 +284,7 @@ def _blocks(session: Session) -> Iterator[np.ndarray]:
 
 
 def roi_quality(session: Session, scale: bool = False) -> pd.DataFrame:
-    """Table of :func:`netlib.openscope.usi.signal_to_noise` of all ROIs of a session."""
+    """Table of :func:`netlib.openscope.quality.signal_to_noise` of all ROIs of a session."""
     parts = [signal_to_noise(session.traces(rois, scale=scale).T) for rois in _blocks(session)]
     return pd.concat(parts, ignore_index=True)
 
@@ -310,18 +314,17 @@ def roi_correlations(sessions: Sequence[Session], parameters: Parameters, seed: 
     The traces of a whole session are held in memory: 6 GB for 1,600 ROIs over 70 min.
     """
     rows = []
-    for _, numbers in groups_of(sessions):
-        for members in numbers.values():
-            counts = np.zeros(QUALITY_BINS, int)
-            for session in members:
-                traces = np.concatenate([session.traces(rois).astype(np.float32) for rois in _blocks(session)])
-                matrix = pairwise_correlations(traces.T, parameters.extra("rolling_win"))
-                counts += correlation_histogram(matrix, QUALITY_BINS)["count"].to_numpy()
-            rows.append(common_columns(members) | {"bin_edges": (-1.0, 1.0), "corrs_binned": counts})
+    for *_, members in group_rows(sessions):
+        counts = np.zeros(QUALITY_BINS, int)
+        for session in members:
+            traces = np.concatenate([session.traces(rois).astype(np.float32) for rois in _blocks(session)])
+            matrix = pairwise_correlations(traces.T, parameters.extra("rolling_win"))
+            counts += correlation_histogram(matrix, QUALITY_BINS)["count"].to_numpy()
+        rows.append(common_columns(members) | {"bin_edges": (-1.0, 1.0), "corrs_binned": counts})
     return {"corr_df": to_table(rows)}
 
 
-# -------------------- Single-trial responses of example ROIs (dataset paper 5)
+# ---------------------------------------------------------------- single trials of example ROIs (dataset 5)
 
 
 #: Features that must be high, by stimulus.
@@ -339,20 +342,19 @@ def _events(session: Session, parameters: Parameters) -> pd.DataFrame:
 def example_responses(sessions: Sequence[Session], parameters: Parameters, seed: int) -> dict[str, Any]:
     """Smoothed single trials and mean traces of some ROIs of each group, drawn among the clear and repeatable ones."""
     stimpar, scale, rows = parameters.stimpar, parameters.analyspar.scale, []
-    for (line, plane), numbers in groups_of(sessions):
-        for n, members in numbers.items():
-            tables, ratios, place = [], [], []
-            for session in members:
-                n_pre = round(stimpar.pre * session.fps) if stimpar.stimtype == "visflow" else None
-                parts = windows(session, _events(session, parameters), stimpar.pre, stimpar.post, scale)
-                tables += [response_features(values, n_pre) for _, values, _ in parts]
-                ratios.append(roi_quality(session)["snr"].to_numpy())
-                place += [(session, roi) for roi in range(session.n_rois)]
-            chosen = choose_responsive(
-                np.concatenate(ratios), pd.concat(tables, ignore_index=True), columns=FEATURES[stimpar.stimtype],
-                n=parameters.extra("n_ex"), seed=int(stream(seed, "examples", line, plane, n).integers(2**62)),
-            )  # fmt: skip
-            rows += [_example_row(*place[number], parameters) for number in chosen]
+    for line, plane, n, members in group_rows(sessions):
+        tables, ratios, place = [], [], []
+        for session in members:
+            n_pre = round(stimpar.pre * session.fps) if stimpar.stimtype == "visflow" else None
+            parts = windows_of_rois(session, _events(session, parameters), stimpar.pre, stimpar.post, scale)
+            tables += [response_features(values, n_pre) for _, values, _ in parts]
+            ratios.append(roi_quality(session)["snr"].to_numpy())
+            place += [(session, roi) for roi in range(session.n_rois)]
+        chosen = choose_responsive(
+            np.concatenate(ratios), pd.concat(tables, ignore_index=True), columns=FEATURES[stimpar.stimtype],
+            n=parameters.extra("n_ex"), seed=drawn_seed(seed, "examples", line, plane, n),
+        )  # fmt: skip
+        rows += [_example_row(*place[number], parameters) for number in chosen]
     if not rows:
         raise ValueError("no ROI of any group is clear and repeatable enough to be an example: more ROIs are needed")
     return {"ex_traces_df": to_table(rows)}

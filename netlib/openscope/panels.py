@@ -1,78 +1,21 @@
-"""Every panel of the two papers: what it shows, with which parameters, what computes it and what draws it.
+"""Every panel of the two papers: what it shows, what computes it and what draws it, with which parameters.
 
 Panels of the analysis paper (Gillon, Pina et al. 2024, J Neurosci 44(5) e1009232023) and of the dataset paper
-(Gillon, Lecoq et al. 2023, Sci Data 10:287). A panel is named by paper, figure and letter.
+(Gillon, Lecoq et al. 2023, Sci Data 10:287), with their published parameters. A panel is named by paper, figure and
+letter.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import Any
 
 from netlib.base.checks import check_choice
-from netlib.openscope.figures import (
-    draw_changes,
-    draw_correlations,
-    draw_null,
-    draw_percent_significant,
-    draw_percentiles,
-    draw_points,
-    draw_score_timecourses,
-    draw_scores,
-    draw_thirds,
-    draw_tracked,
-    draw_usi_scatter,
-)
-from netlib.openscope.figures_examples import (
-    draw_behaviour_histograms,
-    draw_behaviour_traces,
-    draw_blocks,
-    draw_close_ups,
-    draw_example_responses,
-    draw_example_rois,
-    draw_full_session,
-    draw_imaging_planes,
-    draw_overlays,
-    draw_roi_correlations,
-    draw_roi_values,
-    draw_traces,
-    draw_tracking_examples,
-)
-from netlib.openscope.panel_data import (
-    behaviour_traces,
-    block_differences,
-    differences,
-    full_session,
-    histograms,
-    index_changes,
-    index_distributions,
-    index_statistics,
-    percent_significant,
-    relative_responses,
-    response_changes,
-    scores,
-    sequence_traces,
-    thirds_differences,
-    timecourses,
-    tracked_usis,
-)
-from netlib.openscope.panel_examples import (
-    example_null,
-    example_responses,
-    example_rois,
-    imaging_planes,
-    mean_signals,
-    overlays,
-    overlays_with_planes,
-    roi_correlations,
-    signal_to_noise_ratios,
-    tracking_examples,
-)
+from netlib.openscope import figures, figures_examples, panel_data, panel_examples
 from netlib.openscope.parameters import (
-    ALL_ORIENTATIONS,
     COMMON_ORIENTATIONS,
-    DIRECTIONS,
     EXPECTED_ORIENTATIONS,
     PAPER_SEED,
     UNEXPECTED_ORIENTATIONS,
@@ -85,12 +28,9 @@ from netlib.openscope.parameters import (
     SessPar,
     StimPar,
 )
+from netlib.openscope.schedule import DIRECTIONS
 
 __all__ = ["PAPERS", "Panel", "find_panels", "panel", "panels_of"]
-
-
-# -------------------- Every panel of the two papers: what it shows, with which parameters, what computes it and ...
-
 
 PAPERS = ("analysis", "dataset")
 Compute = Callable[..., dict[str, Any]] | None
@@ -233,302 +173,306 @@ def _figure(paper: str, value: Any, numbers: Sequence[str]) -> str:
     return check_choice(f"figure of the {paper} paper", text, numbers)
 
 
-# -------------------- Panels of the analysis paper (Gillon, Pina et al. 2024, J Neurosci 44(5) e1009232023), with ...
+# ---------------------------------------------------------------- shared parameters
 
 
 SEED = ("seed", PAPER_SEED)
-SESSION_1 = SessPar(sess_n=(1,))
-RAW = AnalysPar(scale=False)
+SESSION_1, EXAMPLE_PLANES, EXAMPLES = SessPar(sess_n=(1,)), SessPar(sess_n=(1,), mouse_n=(1, 4, 6, 11)), (3, 4, 6, 11)
+SCALED, RAW, TRACKED, BASE = AnalysPar(), AnalysPar(scale=False), AnalysPar(tracked=True), BasePar()
 BEHAVIOUR = AnalysPar(rem_bad=False, scale=False)
-SEQUENCE = StimPar()
-D_AND_U = StimPar(pre=0)
-FRAMES = StimPar(gabfr=((0, 1, 2), (3, 4)), pre=0, post=0.3)
-FLOW = StimPar("none", "none", "none", 2, 2, "visflow", DIRECTIONS, 128)
-BOTH = StimPar(stimtype=("gabors", "visflow"), visflow_dir=DIRECTIONS, visflow_size=128)
-PERMUTED = PermPar(multcomp=24)
-ROI_PERMUTED = PermPar(n_perms=5_000)
+SEQUENCE, D_AND_U, FRAMES = StimPar(), StimPar(pre=0), StimPar(gabfr=((0, 1, 2), (3, 4)), pre=0, post=0.3)
+SHOWN_FLOW = {"visflow_dir": tuple(DIRECTIONS), "visflow_size": 128}
+FLOW = StimPar("none", "none", "none", 2, 2, "visflow", **SHOWN_FLOW)
+BOTH = StimPar(stimtype=("gabors", "visflow"), **SHOWN_FLOW)
+PERMUTED, ROI_PERMUTED = PermPar(multcomp=24), PermPar(n_perms=5_000)
 GABOR_USI, FLOW_USI = IdxPar(), IdxPar("unexp_lock")
 LOW, DECODER_LOW, TIMECOURSE_LOW = 1_000, 2_500, 350
 
 
-def _analysis_panel(
+# ---------------------------------------------------------------- kinds of panels
+
+
+def _panel(
+    paper: str,
     place: str,
     title: str,
     compute: Compute = None,
     draw: Draw = None,
     low: int = 0,
+    *,
     parallel: bool = False,
+    extra: Iterable[tuple[str, Any]] = (),
     **parameters: Any,
 ) -> Panel:
-    """A panel of this paper at ``place``, such as ``"4D"``."""
-    extra = tuple(sorted(parameters.pop("extra", ())))
-    made = Parameters(**parameters, extrapar=extra)
-    return Panel("analysis", place[:-1], place[-1], title, compute, draw, made, low, parallel)
+    """A panel at ``place``, such as ``"4D"``."""
+    made = Parameters(**parameters, extrapar=tuple(sorted(extra)))
+    return Panel(paper, place[:-1], place[-1], title, compute, draw, made, low, parallel)
 
 
-def _traces(place: str, title: str, stimpar: StimPar, split: str, thirds: bool = False) -> Panel:
-    extra = [("split", split), *([("thirds", True)] if thirds else [])]
-    return _analysis_panel(
-        place, title, sequence_traces, draw_traces,
-        analyspar=AnalysPar(), basepar=BasePar(), stimpar=stimpar, extra=extra,
+_analysis, _dataset = partial(_panel, "analysis"), partial(_panel, "dataset")
+
+
+def _traces(place: str, title: str, stimpar: StimPar, split: str, paper: str = "analysis", **extra: bool) -> Panel:
+    return _panel(
+        paper, place, title, panel_data.sequence_traces, figures_examples.draw_traces,
+        analyspar=SCALED, basepar=BASE, stimpar=stimpar, extra=[("split", split), *extra.items()],
     )  # fmt: skip
 
 
 def _differences(place: str, title: str, stimpar: StimPar, split: str) -> Panel:
-    return _analysis_panel(
-        place, title, differences, draw_points, LOW,
-        analyspar=AnalysPar(), basepar=BasePar(), stimpar=stimpar, permpar=PERMUTED, extra=[SEED, ("split", split)],
+    return _analysis(
+        place, title, panel_data.differences, figures.draw_points, LOW,
+        analyspar=SCALED, basepar=BASE, stimpar=stimpar, permpar=PERMUTED, extra=[SEED, ("split", split)],
     )  # fmt: skip
 
 
 def _relative(place: str, title: str, stimpar: StimPar, tracked: bool = False) -> Panel:
-    return _analysis_panel(
-        place, title, relative_responses, draw_points, LOW,
+    return _analysis(
+        place, title, panel_data.relative_responses, figures.draw_points, LOW,
         analyspar=replace(RAW, tracked=tracked), stimpar=stimpar, permpar=PERMUTED, extra=[SEED, ("rel_sess", 1)],
     )  # fmt: skip
 
 
 def _usi(
-    place: str, title: str, function: Compute, draw: Draw, *, low: int = LOW, error: str = "sem", tracked: bool = False,
+    place: str, title: str, compute: Compute, draw: Draw, *, low: int = LOW, error: str = "sem", tracked: bool = False,
     flow: bool = False, stimpar: StimPar | None = None, **parameters: Any,
 ) -> Panel:  # fmt: skip
-    return _analysis_panel(
-        place, title, function, draw, low if parameters.get("permpar") else 0,
-        analyspar=AnalysPar(error=error, tracked=tracked), basepar=BasePar(), idxpar=FLOW_USI if flow else GABOR_USI,
+    return _analysis(
+        place, title, compute, draw, low if parameters.get("permpar") else 0,
+        analyspar=AnalysPar(error=error, tracked=tracked), basepar=BASE, idxpar=FLOW_USI if flow else GABOR_USI,
         stimpar=stimpar or (FLOW if flow else D_AND_U), **parameters,
-    )  # fmt: skip
-
-
-def _correlation(place: str, title: str, sessions: tuple[int, ...], flow: bool) -> Panel:
-    extra = [SEED, ("permute", "tracking"), ("sig_only", False)]
-    both = len(sessions) == 3
-    return _analysis_panel(
-        place, title, f"panels_correlation.{'correlations' if both else 'scatter'}",
-        draw_correlations if both else draw_usi_scatter, LOW,
-        sesspar=SessPar(sess_n=sessions), analyspar=AnalysPar(error="std", tracked=True), basepar=BasePar(),
-        idxpar=FLOW_USI if flow else GABOR_USI, stimpar=FLOW if flow else D_AND_U, permpar=PermPar(8, tails="lo"),
-        extra=[*extra, ("consec_only", True), ("corr_type", "corr")] if both else extra,
-    )  # fmt: skip
-
-
-def _decoding(letter: str, frame: str) -> Panel:
-    unexpected = frame == "U"
-    return _analysis_panel(
-        f"10{letter}", f"decoding of the mean orientation of {frame}", scores,
-        draw_scores, DECODER_LOW, True,
-        analyspar=AnalysPar(), logregpar=LogRegPar(comp=f"{frame}ori", ctrl=not unexpected),
-        stimpar=StimPar(
-            UNEXPECTED_ORIENTATIONS if unexpected else EXPECTED_ORIENTATIONS,
-            3 if unexpected else "ABCD".index(frame), 16, 0.45, 0,
-        ),
-        permpar=PermPar(60, tails="hi"), extra=[SEED, ("n_splits", 100)],
-    )  # fmt: skip
-
-
-def _timecourse(letter: str, session: int) -> Panel:
-    return _analysis_panel(
-        f"11{letter}", f"decoding of D and U frame by frame, session {session}", timecourses,
-        draw_score_timecourses, TIMECOURSE_LOW, True,
-        sesspar=SessPar(sess_n=(session,)), analyspar=AnalysPar(), logregpar=LogRegPar(comp=("Dori", "Uori")),
-        stimpar=SEQUENCE, permpar=PermPar(8, 10_000, tails="hi"), extra=[SEED, ("n_splits", 100)],
     )  # fmt: skip
 
 
 def _significant(place: str, title: str, multcomp: int, stimpar: StimPar = D_AND_U, **extra: bool) -> Panel:
     return _usi(
-        place, title, percent_significant, draw_percent_significant, error="std",
+        place, title, panel_data.percent_significant, figures.draw_percent_significant, error="std",
         stimpar=stimpar, sesspar=SESSION_1, permpar=PermPar(multcomp, 10_000), extra=[SEED, *extra.items()],
     )  # fmt: skip
 
 
-def _mean_usi(place: str, title: str, **kind: Any) -> Panel:
+def _tracked_usis(place: str, title: str, flow: bool = False) -> Panel:
+    return _usi(place, title, panel_data.tracked_usis, figures.draw_tracked, tracked=True, flow=flow)
+
+
+def _mean_usi(place: str, title: str, *, flow: bool = False, error: str = "sem", **kind: Any) -> Panel:
     return _usi(
-        place, title, index_statistics, draw_points, tracked=True, permpar=PermPar(12),
-        flow=kind.pop("flow", False), error=kind.pop("error", "sem"), extra=[SEED, ("by_mouse", False), *kind.items()],
+        place, title, panel_data.index_statistics, figures.draw_points, tracked=True, permpar=PermPar(12),
+        flow=flow, error=error, extra=[SEED, ("by_mouse", False), *kind.items()],
     )  # fmt: skip
 
 
-def _tracked_usis(place: str, title: str, flow: bool) -> Panel:
-    return _usi(place, title, tracked_usis, draw_tracked, tracked=True, flow=flow)
+def _correlated(
+    place: str, title: str, compute: Compute, draw: Draw, sessions: tuple[int, ...], flow: bool, **extra: Any
+) -> Panel:
+    return _usi(
+        place, title, compute, draw, error="std", tracked=True, flow=flow, sesspar=SessPar(sess_n=sessions),
+        permpar=PermPar(8, tails="lo"), extra=[SEED, ("permute", "tracking"), ("sig_only", False), *extra.items()],
+    )  # fmt: skip
+
+
+def _scatter(place: str, title: str, sessions: tuple[int, int], flow: bool = False) -> Panel:
+    return _correlated(place, title, panel_data.scatter, figures.draw_usi_scatter, sessions, flow)
+
+
+def _correlations(place: str, title: str, flow: bool = False) -> Panel:
+    return _correlated(
+        place, title, panel_data.correlations, figures.draw_correlations, (1, 2, 3), flow,
+        consec_only=True, corr_type="corr",
+    )  # fmt: skip
+
+
+def _decoding(place: str, letter: str) -> Panel:
+    unexpected = letter == "U"
+    orientations = UNEXPECTED_ORIENTATIONS if unexpected else EXPECTED_ORIENTATIONS
+    return _analysis(
+        place, f"decoding of the mean orientation of {letter}", panel_data.scores, figures.draw_scores, DECODER_LOW,
+        parallel=True, analyspar=SCALED, logregpar=LogRegPar(comp=f"{letter}ori", ctrl=not unexpected),
+        stimpar=StimPar(orientations, 3 if unexpected else "ABCD".index(letter), 16, 0.45, 0),
+        permpar=PermPar(60, tails="hi"), extra=[SEED, ("n_splits", 100)],
+    )  # fmt: skip
+
+
+def _timecourse(place: str, session: int) -> Panel:
+    return _analysis(
+        place, f"decoding of D and U frame by frame, session {session}", panel_data.timecourses,
+        figures.draw_score_timecourses, TIMECOURSE_LOW, parallel=True,
+        sesspar=SessPar(sess_n=(session,)), analyspar=SCALED, logregpar=LogRegPar(comp=("Dori", "Uori")),
+        stimpar=SEQUENCE, permpar=PermPar(8, 10_000, tails="hi"), extra=[SEED, ("n_splits", 100)],
+    )  # fmt: skip
+
+
+def _single_trials(place: str, title: str, stimpar: StimPar, **extra: int) -> Panel:
+    return _dataset(
+        place, title, panel_examples.example_responses, figures_examples.draw_example_responses,
+        sesspar=SESSION_1, analyspar=SCALED, basepar=BASE, stimpar=stimpar,
+        extra=[SEED, ("n_ex", 6), ("rolling_win", 4), *extra.items()],
+    )  # fmt: skip
+
+
+def _tracking(place: str, kind: str, mouse: int, plane: str) -> Panel:
+    return _dataset(
+        place, f"tracking of {kind} ROIs by the order of sessions",
+        panel_examples.tracking_examples, figures_examples.draw_tracking_examples,
+        sesspar=SessPar(mouse_n=mouse, plane=plane), analyspar=TRACKED,
+    )  # fmt: skip
+
+
+def _edges(place: str, title: str, split: str) -> Panel:
+    return _traces(place, title, StimPar(pre=2, post=2, stimtype="both", **SHOWN_FLOW), split, "dataset")
+
+
+# ---------------------------------------------------------------- the analysis paper
 
 
 ANALYSIS_PANELS: tuple[Panel, ...] = (
-    _analysis_panel("1A", "the two stimuli"),
-    _analysis_panel(
-        "1B", "example imaging planes, one per group", imaging_planes,
-        draw_imaging_planes, sesspar=SessPar(sess_n=(1,), mouse_n=(1, 4, 6, 11)),
+    _analysis("1A", "the two stimuli"),
+    _analysis(
+        "1B", "example imaging planes, one per group",
+        panel_examples.imaging_planes, figures_examples.draw_imaging_planes, sesspar=EXAMPLE_PLANES,
     ),
-    _analysis_panel("1C", "the experiment and its sessions"),
-    _analysis_panel(
-        "1D", "tracked ROIs over the imaging planes of three sessions", overlays_with_planes,
-        draw_overlays, sesspar=SessPar(mouse_n=(3, 4, 6, 11)), analyspar=AnalysPar(tracked=True),
+    _analysis("1C", "the experiment and its sessions"),
+    _analysis(
+        "1D", "tracked ROIs over the imaging planes of three sessions",
+        panel_examples.overlays_with_planes, figures_examples.draw_overlays,
+        sesspar=SessPar(mouse_n=EXAMPLES), analyspar=TRACKED,
     ),
-    _analysis_panel("1E", "expected and unexpected Gabor sequences"),
-    _analysis_panel("1F", "hypotheses on learning"),
+    _analysis("1E", "expected and unexpected Gabor sequences"),
+    _analysis("1F", "hypotheses on learning"),
     _traces("2A", "traces around expected D and unexpected U, sessions 1 to 3", SEQUENCE, "by_exp"),
     _differences("2B", "difference of the responses to U and D, sessions 1 to 3", SEQUENCE, "by_exp"),
     _relative("2C", "responses relative to session 1: expected frames, unexpected U and G", FRAMES),
     _traces("3A", "traces in the early and the late third of each session", SEQUENCE, "by_exp", thirds=True),
-    _analysis_panel(
-        "3B", "difference of U and D, early against late third", thirds_differences,
-        draw_thirds, LOW, analyspar=AnalysPar(), basepar=BasePar(), stimpar=SEQUENCE,
+    _analysis(
+        "3B", "difference of U and D, early against late third",
+        panel_data.thirds_differences, figures.draw_thirds, LOW, analyspar=SCALED, basepar=BASE, stimpar=SEQUENCE,
         permpar=PermPar(12), extra=[SEED, ("split", "by_exp"), ("thirds", True)],
     ),
     _usi(
-        "4A", "traces of example ROIs with high, no and low USI", example_rois,
-        draw_example_rois,
+        "4A", "traces of example ROIs with high, no and low USI",
+        panel_examples.example_rois, figures_examples.draw_example_rois,
         sesspar=SESSION_1, stimpar=StimPar(pre=(0, 0.9)), permpar=ROI_PERMUTED, extra=[SEED],
     ),
     _usi(
-        "4B", "USI of one ROI over its null distribution", example_null,
-        draw_null,
+        "4B", "USI of one ROI over its null distribution", panel_examples.example_null, figures.draw_null,
         sesspar=SessPar(line="L23", mouse_n=1, plane="soma", sess_n=(1,)), permpar=ROI_PERMUTED, extra=[SEED],
     ),
     _usi(
-        "4C", "distributions of USIs and of their percentiles", index_distributions,
-        draw_percentiles, sesspar=SESSION_1, permpar=ROI_PERMUTED, extra=[SEED, ("n_bins", 40)],
+        "4C", "distributions of USIs and of their percentiles", panel_data.index_distributions,
+        figures.draw_percentiles, sesspar=SESSION_1, permpar=ROI_PERMUTED, extra=[SEED, ("n_bins", 40)],
     ),
     _significant("4D", "percent of ROIs with a significant USI", 8, by_mouse=False, common_oris=False),
     _significant(
         "4E", "percent of ROIs with a significant USI, orientations common to D and U", 8,
         replace(D_AND_U, gab_ori=COMMON_ORIENTATIONS), by_mouse=False, common_oris=True,
     ),
-    _tracked_usis("4F", "USI of each tracked ROI over the sessions", flow=False),
+    _tracked_usis("4F", "USI of each tracked ROI over the sessions"),
     _mean_usi("4G", "mean |USI| of tracked ROIs", absolute=True),
     _mean_usi("4H", "variance of the USIs of tracked ROIs", error="std", absolute=False, stat="var"),
     _significant("5A", "percent of ROIs with a significant USI, by mouse", 22, by_mouse=True),
     _relative("5B", "relative responses of tracked ROIs", FRAMES, tracked=True),
     _usi(
-        "5C", "mean |USI| of tracked ROIs, by mouse", index_statistics, draw_points,
+        "5C", "mean |USI| of tracked ROIs, by mouse", panel_data.index_statistics, figures.draw_points,
         tracked=True, extra=[("absolute", True), ("by_mouse", True)],
     ),
-    _analysis_panel("6A", "the visual flow stimulus"),
+    _analysis("6A", "the visual flow stimulus"),
     _traces("6B", "traces around the onset of unexpected visual flow", FLOW, "unexp_lock"),
     _differences("6C", "difference of responses around the onset of unexpected flow", FLOW, "unexp_lock"),
     _relative("7A", "responses to visual flow relative to session 1", replace(FLOW, pre=0, post=1)),
-    _analysis_panel(
-        "7B", "change of unexpected responses, Gabors against visual flow", response_changes,
-        draw_changes, LOW, analyspar=replace(RAW, error="std"), permpar=PermPar(5),
-        stimpar=replace(BOTH, gabfr=((0, 1, 2), (3, 4)), pre=(0, 0), post=(0.3, 1)),
+    _analysis(
+        "7B", "change of unexpected responses, Gabors against visual flow",
+        panel_data.response_changes, figures.draw_changes, LOW, analyspar=replace(RAW, error="std"),
+        permpar=PermPar(5), stimpar=replace(BOTH, gabfr=((0, 1, 2), (3, 4)), pre=(0, 0), post=(0.3, 1)),
         extra=[SEED, ("comp_sess", (1, 3)), ("datatype", "rel_unexp_resp"), ("pop_stats", True), ("rel_sess", 1)],
     ),
     _tracked_usis("7C", "USI to visual flow of each tracked ROI over the sessions", flow=True),
     _mean_usi("7D", "mean |USI| to visual flow of tracked ROIs", flow=True, absolute=True),
-    _analysis_panel(
-        "7E", "change of |USI|, Gabors against visual flow", index_changes,
-        draw_changes, LOW, analyspar=AnalysPar(error="std", tracked=True), basepar=BasePar(),
+    _analysis(
+        "7E", "change of |USI|, Gabors against visual flow",
+        panel_data.index_changes, figures.draw_changes, LOW, analyspar=replace(TRACKED, error="std"), basepar=BASE,
         idxpar=IdxPar(("by_exp", "unexp_lock")), permpar=PermPar(5), stimpar=replace(BOTH, pre=(0, 2), post=(0.6, 2)),
         extra=[SEED, ("comp_sess", (1, 3)), ("datatype", "usis"), ("pop_stats", True)],
     ),
-    _analysis_panel(
-        "8A", "running and pupil around D and U", behaviour_traces,
-        draw_behaviour_traces, sesspar=SESSION_1, analyspar=BEHAVIOUR, basepar=BasePar(),
-        stimpar=SEQUENCE, extra=[("split", "by_exp")],
+    _analysis(
+        "8A", "running and pupil around D and U",
+        panel_data.behaviour_traces, figures_examples.draw_behaviour_traces,
+        sesspar=SESSION_1, analyspar=BEHAVIOUR, basepar=BASE, stimpar=SEQUENCE, extra=[("split", "by_exp")],
     ),
-    _analysis_panel(
-        "8B", "difference of running and pupil between U and D, by block", block_differences,
-        draw_blocks, LOW, sesspar=SESSION_1, analyspar=BEHAVIOUR, stimpar=D_AND_U,
-        permpar=PermPar(n_perms=10_000), extra=[SEED],
+    _analysis(
+        "8B", "difference of running and pupil between U and D, by block",
+        panel_data.behaviour_blocks, figures_examples.draw_blocks, LOW,
+        sesspar=SESSION_1, analyspar=BEHAVIOUR, stimpar=D_AND_U, permpar=PermPar(n_perms=10_000), extra=[SEED],
     ),
-    _correlation("9A", "Gabor USIs in sessions 1 and 2", (1, 2), flow=False),
-    _correlation("9B", "Gabor USIs in sessions 2 and 3", (2, 3), flow=False),
-    _correlation("9C", "correlation of Gabor USIs between sessions", (1, 2, 3), flow=False),
-    _correlation("9D", "visual flow USIs in sessions 1 and 2", (1, 2), flow=True),
-    _correlation("9E", "visual flow USIs in sessions 2 and 3", (2, 3), flow=True),
-    _correlation("9F", "correlation of visual flow USIs between sessions", (1, 2, 3), flow=True),
-    *(_decoding(letter, frame) for letter, frame in zip("ABCDE", "ABCDU", strict=True)),
-    *(_timecourse(letter, session) for letter, session in zip("ABC", (1, 2, 3), strict=True)),
+    _scatter("9A", "Gabor USIs in sessions 1 and 2", (1, 2)),
+    _scatter("9B", "Gabor USIs in sessions 2 and 3", (2, 3)),
+    _correlations("9C", "correlation of Gabor USIs between sessions"),
+    _scatter("9D", "visual flow USIs in sessions 1 and 2", (1, 2), flow=True),
+    _scatter("9E", "visual flow USIs in sessions 2 and 3", (2, 3), flow=True),
+    _correlations("9F", "correlation of visual flow USIs between sessions", flow=True),
+    _decoding("10A", "A"),
+    _decoding("10B", "B"),
+    _decoding("10C", "C"),
+    _decoding("10D", "D"),
+    _decoding("10E", "U"),
+    _timecourse("11A", 1),
+    _timecourse("11B", 2),
+    _timecourse("11C", 3),
 )  # fmt: skip
 
-# The orientations of both frames are those of the whole stimulus.
-assert SEQUENCE.gab_ori == ALL_ORIENTATIONS
 
-
-# -------------------- Panels of the dataset paper (Gillon, Lecoq et al. 2023, Sci Data 10:287), with its parameters
-
-
-TRACKED = AnalysPar(tracked=True)
-EXAMPLES = SessPar(mouse_n=(3, 4, 6, 11))
-
-
-def _dataset_panel(place: str, title: str, compute: Compute = None, draw: Draw = None, **parameters: Any) -> Panel:
-    extra = tuple(sorted(parameters.pop("extra", ())))
-    return Panel("dataset", place[:-1], place[-1], title, compute, draw, Parameters(**parameters, extrapar=extra))
-
-
-def _examples(letter: str, title: str, stimpar: StimPar, *extra: tuple[str, Any]) -> Panel:
-    return _dataset_panel(
-        f"5{letter}", title, example_responses, draw_example_responses,
-        sesspar=SessPar(sess_n=(1,)), analyspar=AnalysPar(), basepar=BasePar(), stimpar=stimpar,
-        extra=[("n_ex", 6), ("rolling_win", 4), ("seed", PAPER_SEED), *extra],
-    )  # fmt: skip
-
-
-def _tracking(letter: str, mouse: int, plane: str) -> Panel:
-    return _dataset_panel(
-        f"8{letter}", f"tracking of {'dendritic' if plane == 'dend' else 'somatic'} ROIs by the order of sessions",
-        tracking_examples, draw_tracking_examples,
-        sesspar=SessPar(mouse_n=mouse, plane=plane), analyspar=TRACKED,
-    )  # fmt: skip
-
-
-def _edges(letter: str, title: str, split: str) -> Panel:
-    return _dataset_panel(
-        f"9{letter}", title, sequence_traces, draw_traces,
-        analyspar=AnalysPar(), basepar=BasePar(), extra=[("split", split)],
-        stimpar=StimPar(pre=2, post=2, stimtype="both", visflow_dir=DIRECTIONS, visflow_size=128),
-    )  # fmt: skip
+# ---------------------------------------------------------------- the dataset paper
 
 
 DATASET_PANELS: tuple[Panel, ...] = (
-    _dataset_panel("1A", "the experiment"),
-    _dataset_panel(
-        "1B", "example imaging planes, one per group", imaging_planes,
-        draw_imaging_planes, sesspar=SessPar(sess_n=(1,), mouse_n=(1, 4, 6, 11)),
+    _dataset("1A", "the experiment"),
+    _dataset(
+        "1B", "example imaging planes, one per group",
+        panel_examples.imaging_planes, figures_examples.draw_imaging_planes, sesspar=EXAMPLE_PLANES,
     ),
-    _dataset_panel("1C", "the sessions"),
-    _dataset_panel("2A", "how ROIs are matched across sessions"),
-    _dataset_panel(
-        "2B", "tracked ROIs over the imaging planes of three sessions", overlays_with_planes,
-        draw_overlays, sesspar=EXAMPLES, analyspar=TRACKED,
+    _dataset("1C", "the sessions"),
+    _dataset("2A", "how ROIs are matched across sessions"),
+    _dataset(
+        "2B", "tracked ROIs over the imaging planes of three sessions",
+        panel_examples.overlays_with_planes, figures_examples.draw_overlays,
+        sesspar=SessPar(mouse_n=EXAMPLES), analyspar=TRACKED,
     ),
-    _dataset_panel(
-        "2C", "overlays of tracked ROIs", overlays, draw_overlays,
-        sesspar=EXAMPLES, analyspar=TRACKED, extra=[("mark_crop_only", True)],
+    _dataset(
+        "2C", "overlays of tracked ROIs", panel_examples.overlays, figures_examples.draw_overlays,
+        sesspar=SessPar(mouse_n=EXAMPLES), analyspar=TRACKED, extra=[("mark_crop_only", True)],
     ),
-    _dataset_panel(
-        "2D", "close-ups of the overlays", overlays, draw_close_ups,
-        sesspar=EXAMPLES, analyspar=TRACKED,
+    _dataset(
+        "2D", "close-ups of the overlays", panel_examples.overlays, figures_examples.draw_close_ups,
+        sesspar=SessPar(mouse_n=EXAMPLES), analyspar=TRACKED,
     ),
-    _dataset_panel("3A", "the Gabor sequences"),
-    _dataset_panel("3B", "the visual flow"),
-    _dataset_panel("4A", "image of a running mouse"),
-    _dataset_panel("4B", "image of a pupil"),
-    _examples("A", "example ROIs, expected Gabor sequences", StimPar(), ("unexp", 0)),
-    _examples("B", "example ROIs, unexpected Gabor sequences", StimPar(), ("unexp", 1)),
-    _examples("C", "example ROIs, onset of unexpected nasal flow", replace(FLOW, visflow_dir="nasal")),
-    _examples("D", "example ROIs, onset of unexpected temporal flow", replace(FLOW, visflow_dir="temp")),
-    _dataset_panel(
-        "6A", "running and pupil over a whole session", full_session,
-        draw_full_session, sesspar=SessPar(sess_n=(1,), mouse_n=1), analyspar=BEHAVIOUR,
+    _dataset("3A", "the Gabor sequences"),
+    _dataset("3B", "the visual flow"),
+    _dataset("4A", "image of a running mouse"),
+    _dataset("4B", "image of a pupil"),
+    _single_trials("5A", "example ROIs, expected Gabor sequences", SEQUENCE, unexp=0),
+    _single_trials("5B", "example ROIs, unexpected Gabor sequences", SEQUENCE, unexp=1),
+    _single_trials("5C", "example ROIs, onset of unexpected nasal flow", replace(FLOW, visflow_dir="nasal")),
+    _single_trials("5D", "example ROIs, onset of unexpected temporal flow", replace(FLOW, visflow_dir="temp")),
+    _dataset(
+        "6A", "running and pupil over a whole session", panel_data.full_session, figures_examples.draw_full_session,
+        sesspar=SessPar(sess_n=(1,), mouse_n=1), analyspar=BEHAVIOUR,
     ),
-    _dataset_panel(
-        "6B", "histograms of running and pupil", histograms,
-        draw_behaviour_histograms, analyspar=BEHAVIOUR,
+    _dataset(
+        "6B", "histograms of running and pupil", panel_data.histograms, figures_examples.draw_behaviour_histograms,
+        analyspar=BEHAVIOUR,
     ),
-    _dataset_panel(
-        "7A", "signal-to-noise ratio of ROIs", signal_to_noise_ratios,
-        draw_roi_values, analyspar=RAW,
+    _dataset(
+        "7A", "signal-to-noise ratio of ROIs", panel_examples.signal_to_noise_ratios, figures_examples.draw_roi_values,
+        analyspar=RAW,
     ),
-    _dataset_panel(
-        "7B", "mean signal of ROIs", mean_signals, draw_roi_values, analyspar=RAW,
+    _dataset(
+        "7B", "mean signal of ROIs", panel_examples.mean_signals, figures_examples.draw_roi_values, analyspar=RAW,
     ),
-    _dataset_panel(
-        "7C", "correlations of pairs of ROIs", roi_correlations,
-        draw_roi_correlations, analyspar=RAW, extra=[("rolling_win", 4)],
+    _dataset(
+        "7C", "correlations of pairs of ROIs", panel_examples.roi_correlations, figures_examples.draw_roi_correlations,
+        analyspar=RAW, extra=[("rolling_win", 4)],
     ),
-    _tracking("A", 6, "dend"),
-    _tracking("B", 4, "soma"),
-    _edges("A", "traces around the onset of the stimuli", "stim_onset"),
-    _edges("B", "traces around the end of the stimuli", "stim_offset"),
+    _tracking("8A", "dendritic", 6, "dend"),
+    _tracking("8B", "somatic", 4, "soma"),
+    _edges("9A", "traces around the onset of the stimuli", "stim_onset"),
+    _edges("9B", "traces around the end of the stimuli", "stim_offset"),
 )  # fmt: skip

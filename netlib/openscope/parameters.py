@@ -1,8 +1,8 @@
-"""Parameters of a panel, under the names of the published data files: AnalysPar, SessPar, StimPar, PermPar and so on.
+"""Parameters of a panel, and tables of its data, in the layout of the published files.
 
-Each tuple becomes one JSON object under its name in lower case (``analyspar``, ``sesspar``, ...), as in the files that
-come with Gillon, Lecoq et al. 2023 (Sci Data 10:287) and Gillon, Pina et al. 2024 (J Neurosci 44(5) e1009232023), so
-that those files can be read, compared and drawn.
+Each tuple of parameters becomes one JSON object under its name in lower case (``analyspar``, ``sesspar``, ...), as in
+the files that come with Gillon, Lecoq et al. 2023 (Sci Data 10:287) and Gillon, Pina et al. 2024 (J Neurosci 44(5)
+e1009232023), so that those files can be read, compared and drawn. Tables are ``{column: {row: value}}``.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 
 from netlib.base.checks import check_integer
+from netlib.base.seeds import stream
 from netlib.openscope.metadata import LAYERS, PLANES
 from netlib.openscope.session import Session
 
@@ -31,15 +32,17 @@ __all__ = [
     "StimPar",
     "by_mouse",
     "common_columns",
+    "drawn_seed",
+    "group_key",
+    "group_rows",
     "groups_of",
+    "joined_columns",
     "least_permutations",
-    "roi_counts",
+    "plain",
+    "several_sessions",
     "sort_sessions",
     "to_table",
 ]
-
-
-# -------------------- Parameters of a panel, under the names of the published data files: AnalysPar, SessPar, ...
 
 
 #: Seed of every published panel.
@@ -48,7 +51,6 @@ EXPECTED_ORIENTATIONS = (0, 45, 90, 135)
 ALL_ORIENTATIONS = (0, 45, 90, 135, 180, 225)
 UNEXPECTED_ORIENTATIONS = (90, 135, 180, 225)
 COMMON_ORIENTATIONS = (90, 135)
-DIRECTIONS = ("right (temp)", "left (nasal)")
 
 
 @dataclass(frozen=True)
@@ -136,13 +138,6 @@ class LogRegPar:
     wd: int = 0
 
 
-def _plain(value: Any) -> Any:
-    """Tuples as lists, all the way down: what JSON gives back."""
-    if isinstance(value, tuple | list):
-        return [_plain(v) for v in value]
-    return value
-
-
 @dataclass(frozen=True)
 class Parameters:
     """All parameters of one panel.
@@ -195,11 +190,16 @@ class Parameters:
         """
         tuples = {f.name: getattr(self, f.name) for f in dataclasses.fields(self) if f.name != "extrapar"}
         found = {
-            name: {key: _plain(value) for key, value in vars(one).items()}
+            name: {key: plain(value) for key, value in vars(one).items()}
             for name, one in tuples.items()
             if one is not None
         }
-        return {**found, "extrapar": {key: _plain(value) for key, value in self.extrapar}}
+        return {**found, "extrapar": {key: plain(value) for key, value in self.extrapar}}
+
+
+def drawn_seed(seed: int, *names: str | int) -> int:
+    """A seed of its own for what has these names, where a function takes a number."""
+    return int(stream(seed, *names).integers(2**62))
 
 
 def least_permutations(permpar: PermPar) -> int:
@@ -213,7 +213,7 @@ def least_permutations(permpar: PermPar) -> int:
     return math.ceil(2 * max(int(permpar.multcomp), 1) / permpar.p_val - 1e-9)
 
 
-# -------------------- Sessions by group, and tables in the layout of the published files: ``{column: {row: value}}``
+# ---------------------------------------------------------------- sessions by group, and tables
 
 
 Key = tuple[str, str]
@@ -250,17 +250,19 @@ def groups_of(sessions: Sequence[Session]) -> Iterator[tuple[Key, dict[int, list
     yield from found.items()
 
 
+def group_rows(sessions: Sequence[Session]) -> Iterator[tuple[str, str, int, list[Session]]]:
+    """What most tables have a row of: line and plane of a group, number of the session, sessions of its mice."""
+    for (line, plane), numbers in groups_of(sessions):
+        for n, members in numbers.items():
+            yield line, plane, n, members
+
+
 def by_mouse(sessions: Sequence[Session]) -> dict[int, dict[int, Session]]:
     """Sessions of each mouse by number of the session."""
     found: dict[int, dict[int, Session]] = {}
     for session in sort_sessions(sessions):
         found.setdefault(session.metadata.mouse_n, {})[session.metadata.sess_n] = session
     return found
-
-
-def roi_counts(sessions: Sequence[Session]) -> list[int]:
-    """Number of ROIs of each session, of the tracked ones where only those are seen."""
-    return [session.n_rois for session in sessions]
 
 
 def common_columns(sessions: Sequence[Session], *, rois: bool = True, single: bool = False) -> dict[str, Any]:
@@ -286,7 +288,7 @@ def common_columns(sessions: Sequence[Session], *, rois: bool = True, single: bo
         "sessids": [f.sessid for f in facts],
     }
     if rois:
-        row |= {"nrois": roi_counts(sessions), "twop_fps": [session.fps for session in sessions]}
+        row |= {"nrois": [session.n_rois for session in sessions], "twop_fps": [session.fps for session in sessions]}
     if single:
         row = {name: value[0] if isinstance(value, list) else value for name, value in row.items()}
     return row
@@ -295,7 +297,11 @@ def common_columns(sessions: Sequence[Session], *, rois: bool = True, single: bo
 def several_sessions(numbers: Mapping[int, Sequence[Session]]) -> dict[str, Any]:
     """Columns of a row made of several session numbers of one group: lists of one entry per number."""
     rows = [common_columns(sessions) for sessions in numbers.values()]
-    lists = ("sess_ns", "sessids", "nrois", "twop_fps")
+    return joined_columns(rows, ("sess_ns", "sessids", "nrois", "twop_fps"))
+
+
+def joined_columns(rows: Sequence[Mapping[str, Any]], lists: Sequence[str]) -> dict[str, Any]:
+    """One row of several: of the columns ``lists`` all values, of the others that of the first row."""
     return {name: [row[name] for row in rows] if name in lists else rows[0][name] for name in rows[0]}
 
 

@@ -3,17 +3,15 @@
 Groups are line x plane x session with the ROIs of all mice pooled, as published (Gillon, Pina et al. 2024, J Neurosci
 44(5) e1009232023, Figs. 4, 5, 7 and 9); :func:`mouse_level_table` gives the same over mice.
 
-The layout of the credit-assignment paper's data files, and the tidy table of indices that the tables read:
 A tidy table has one row per ROI and session: ``mouse``, ``session``, ``line``, ``plane``, ``roi`` (number within mouse;
-the same cell in all sessions if tracked), ``usi`` and perhaps ``percentile``. Files hold tables as
-{column: {row: value}}, one row per mouse and session with the ROIs in lists (Gillon, Pina et al. 2024, J Neurosci 44(5)
-e1009232023).
+the same cell in all sessions if tracked) and ``usi``. Files hold tables as {column: {row: value}}, one row per mouse
+and session with the ROIs in lists.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Hashable, Iterator, Mapping, Sequence
+from collections.abc import Hashable, Mapping, Sequence
 from itertools import combinations
 from pathlib import Path
 from typing import Any
@@ -21,30 +19,21 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from netlib.openscope.responses import StimulusPair, stimulus_change
 from netlib.openscope.usi import mean_abs_sem, tracked_correlation, variance_std
 from netlib.statistics.mice import design_effect, mouse_interval
-from netlib.statistics.permutation import PermutationResult, compare_samples, count_significant, percent_test
+from netlib.statistics.permutation import PermutationResult, compare_samples
 from netlib.statistics.resampling import generator
 
 __all__ = [
     "GROUP",
     "Source",
     "correlation_table",
-    "counts_frame",
-    "groups",
-    "idx_by_group",
     "mean_abs_usi_table",
     "mouse_level_table",
-    "percent_significant_table",
     "session_tests_table",
-    "stimulus_change_table",
     "usi_frame",
     "variance_table",
 ]
-
-
-# -------------------- The layout of the credit-assignment paper's data files, and the tidy table of indices that ...
 
 
 GROUP = ("line", "plane")
@@ -107,62 +96,7 @@ def usi_frame(source: Source) -> pd.DataFrame:
     return order[[*COLUMNS, *others]].reset_index(drop=True)
 
 
-def idx_by_group(source: Source, by: Sequence[str] = (*GROUP, "session")) -> dict[tuple[Hashable, ...], np.ndarray]:
-    """Indices of the pooled ROIs of each group, keyed by the values of ``by``.
-
-    Examples
-    --------
-    >>> table = {"mouse_ns": {"0": 1}, "sess_ns": {"0": 2}, "lines": {"0": "L5"}, "planes": {"0": "soma"}}
-    >>> idx_by_group({"idx_only_df": {**table, "roi_idxs": {"0": [0.1, -0.2]}}})
-    {('L5', 'soma', 2): array([ 0.1, -0.2])}
-    """
-    return {key: part["usi"].to_numpy(float) for key, part in groups(usi_frame(source), by)}
-
-
-def groups(frame: pd.DataFrame, by: Sequence[str]) -> Iterator[tuple[tuple[Hashable, ...], pd.DataFrame]]:
-    """Rows of each group, keyed by the values of ``by``, in order of the keys."""
-    yield from frame.groupby(list(by), sort=True)
-
-
-def counts_frame(source: Source, *, by: Sequence[str] = (*GROUP, "session"), alpha: float = 0.05) -> pd.DataFrame:
-    """Numbers of ROIs with low, high and positive USI in each group.
-
-    Parameters
-    ----------
-    source : DataFrame, mapping, str or Path
-        The layout of ``perc_sig_df`` (Fig. 4D, E, 5A), a tidy table with a column ``percentile`` (0 to 100), or a table
-        that has the counts already.
-    by : sequence of str
-        What makes a group of a tidy table.
-    alpha : float
-        Two-tailed level of each ROI.
-
-    Returns
-    -------
-    DataFrame
-        Group columns, ``mice``, ``n_rois``, ``n_low``, ``n_high``, ``n_positive``.
-    """
-    if not isinstance(source, pd.DataFrame) or "n_signif_lo" in source:
-        names = ("lines", "planes", "sess_ns", "mouse_ns", "nrois", "n_signif_lo", "n_signif_hi", "n_pos")
-        table = _published_columns(source, names)
-        table.columns = ["line", "plane", "session", "mice", "n_rois", "n_low", "n_high", "n_positive"]
-        table["n_rois"] = [int(np.sum(n)) for n in table["n_rois"]]
-        table["mice"] = [tuple(int(m) for m in np.atleast_1d(mice)) for mice in table["mice"]]
-        return table.reset_index(drop=True)
-    if {"n_rois", "n_low", "n_high", "n_positive"} <= set(source.columns):
-        return source
-    frame = usi_frame(source)
-    if "percentile" not in frame:
-        raise KeyError("column 'percentile' is missing: significance needs each ROI's percentile in its null")
-    rows = []
-    for key, part in groups(frame, by):
-        counts = count_significant(part["percentile"], part["usi"], alpha)
-        mice = tuple(pd.unique(part["mouse"]).tolist())
-        rows.append(dict(zip(by, key, strict=True)) | {"mice": mice} | counts)
-    return pd.DataFrame(rows)
-
-
-# -------------------- Tables of the credit-assignment paper from indices of ROIs, in its file layout or as one ...
+# ---------------------------------------------------------------- tables
 
 
 def _name(key: tuple[Hashable, ...]) -> str:
@@ -221,7 +155,7 @@ def session_tests_table(
         ``null_median``, ``null_high``.
     """
     pairs = []
-    for key, part in groups(usi_frame(source), by):
+    for key, part in usi_frame(source).groupby(list(by)):
         values = _sessions(part)
         for first, last in combinations(values, 2):
             name = f"{_name(key)} {first}v{last}"
@@ -236,27 +170,6 @@ def session_tests_table(
         row = dict(zip(by, key, strict=True)) | {"first": first, "last": last, "difference": test.value}
         rows.append(row | _test_columns(test))
     return pd.DataFrame(rows)
-
-
-def _statistic_table(frame: pd.DataFrame, by: Sequence[str], names: tuple[str, str], measure: Any) -> pd.DataFrame:
-    rows = []
-    for key, part in groups(frame, (*by, "session")):
-        measured = dict(zip(names, measure(part["usi"].to_numpy(float), _name(key)), strict=True))
-        mice = tuple(pd.unique(part["mouse"]).tolist())
-        row = dict(zip((*by, "session"), key, strict=True)) | {"mice": mice, "n_rois": len(part)}
-        rows.append(row | measured)
-    return pd.DataFrame(rows)
-
-
-def _with_tests(table: pd.DataFrame, tests: pd.DataFrame, by: Sequence[str]) -> pd.DataFrame:
-    """Add p values of pairs of sessions to the rows of both sessions (published files lack them in one)."""
-    for row in tests.itertuples():
-        here = table["session"].isin([row.first, row.last])
-        for column in by:
-            here &= table[column] == getattr(row, column)
-        for p in ("raw_p", "p", "p_exact"):
-            table.loc[here, f"{p}_{row.first}v{row.last}"] = getattr(row, p)
-    return table
 
 
 def mean_abs_usi_table(
@@ -276,19 +189,15 @@ def mean_abs_usi_table(
         As in :func:`session_tests_table`.
     n_permutations : int
         With more than 0, p values between sessions are added, ``raw_p_1v2``, ``p_1v2``, ``p_exact_1v2``..., on the
-        rows of both sessions.
+        rows of both sessions (published files lack them in one).
 
     Returns
     -------
     DataFrame
         The columns ``by``, ``session``, ``mice``, ``n_rois``, ``mean_abs_usi``, ``sem``.
     """
-    frame = usi_frame(source)
-    table = _statistic_table(frame, by, ("mean_abs_usi", "sem"), lambda x, _: mean_abs_sem(x))
-    if not n_permutations:
-        return table
-    options = {"by": by, "tracked": tracked, "n_permutations": n_permutations, "seed": seed, "multcomp": multcomp}
-    return _with_tests(table, session_tests_table(frame, "mean_abs", **options), by)
+    tests = {"tracked": tracked, "n_permutations": n_permutations, "seed": seed, "multcomp": multcomp}
+    return _statistic_table(source, by, ("mean_abs_usi", "sem"), lambda x, _: mean_abs_sem(x), "mean_abs", tests)
 
 
 def variance_table(
@@ -306,14 +215,34 @@ def variance_table(
     Arguments as in :func:`mean_abs_usi_table`. Columns: ``by``, ``session``, ``mice``, ``n_rois``, ``variance``,
     ``std``.
     """
-    frame = usi_frame(source)
-    table = _statistic_table(
-        frame, by, ("variance", "std"), lambda x, name: variance_std(x, n_resamples, generator(seed, "variance", name))
-    )
-    if not n_permutations:
+
+    def measure(x: np.ndarray, name: str) -> tuple[float, float]:
+        return variance_std(x, n_resamples, generator(seed, "variance", name))
+
+    tests = {"tracked": tracked, "n_permutations": n_permutations, "seed": seed, "multcomp": multcomp}
+    return _statistic_table(source, by, ("variance", "std"), measure, "variance", tests)
+
+
+def _statistic_table(
+    source: Source, by: Sequence[str], names: tuple[str, str], measure: Any, statistic: str, tests: dict[str, Any]
+) -> pd.DataFrame:
+    """A measure of each group and session, and with permutations the tests on the rows of both sessions."""
+    frame, rows = usi_frame(source), []
+    for key, part in frame.groupby([*by, "session"]):
+        measured = dict(zip(names, measure(part["usi"].to_numpy(float), _name(key)), strict=True))
+        mice = tuple(pd.unique(part["mouse"]).tolist())
+        row = dict(zip((*by, "session"), key, strict=True)) | {"mice": mice, "n_rois": len(part)}
+        rows.append(row | measured)
+    table = pd.DataFrame(rows)
+    if not tests["n_permutations"]:
         return table
-    options = {"by": by, "tracked": tracked, "n_permutations": n_permutations, "seed": seed, "multcomp": multcomp}
-    return _with_tests(table, session_tests_table(frame, "variance", **options), by)
+    for row in session_tests_table(frame, statistic, by=by, **tests).itertuples():
+        here = table["session"].isin([row.first, row.last])
+        for column in by:
+            here &= table[column] == getattr(row, column)
+        for p in ("raw_p", "p", "p_exact"):
+            table.loc[here, f"{p}_{row.first}v{row.last}"] = getattr(row, p)
+    return table
 
 
 def correlation_table(
@@ -347,7 +276,7 @@ def correlation_table(
         The columns ``by``, ``first``, ``last``, ``n_rois``, ``r``, ``std``, ``raw_p``, ``p``, ``p_exact``,
         ``null_low``, ``null_median``, ``null_high``.
     """
-    sessions = {key: _sessions(part) for key, part in groups(usi_frame(source), by)}
+    sessions = {key: _sessions(part) for key, part in usi_frame(source).groupby(list(by))}
     multcomp = multcomp or len(sessions) * len(pairs)
     rows = []
     for key, values in sessions.items():
@@ -362,71 +291,6 @@ def correlation_table(
             row = dict(zip(by, key, strict=True)) | {"first": first, "last": last, "n_rois": found.n, "r": found.r}
             rows.append(row | {"std": found.std} | _test_columns(found.test))
     return pd.DataFrame(rows)
-
-
-def percent_significant_table(
-    source: Source,
-    *,
-    by: Sequence[str] = (*GROUP, "session"),
-    alpha: float = 0.05,
-    multcomp: int | None = None,
-    n_resamples: int = 10_000,
-    seed: int = 905,
-) -> pd.DataFrame:
-    """Percents of ROIs with low, high and positive USI against chance (Fig. 4D, E, 5A).
-
-    Parameters
-    ----------
-    source, by, alpha
-        As in :func:`counts_frame`. Chance is alpha / 2 for low and high, a half for positive.
-    multcomp : int, optional
-        Comparisons; two (low and high) per group unless told.
-    n_resamples, seed
-        Bootstrap of the standard deviations.
-
-    Returns
-    -------
-    DataFrame
-        One row per group and ``tail`` ("low", "high", "positive"): the group's columns, ``mice``, ``n_rois``, ``k`` and
-        what :func:`netlib.statistics.permutation.percent_test` gives.
-    """
-    counts = counts_frame(source, by=by, alpha=alpha)
-    names = counts.drop(columns=["n_low", "n_high", "n_positive"]).to_dict("records")
-    rows = []
-    for group, row in zip(names, counts.itertuples(), strict=True):
-        for tail, null in (("low", alpha / 2), ("high", alpha / 2), ("positive", 0.5)):
-            k = int(getattr(row, f"n_{tail}"))
-            rng = generator(seed, "percent", len(rows))
-            options = {"alpha": alpha, "multcomp": multcomp or 2 * len(counts), "n_resamples": n_resamples, "seed": rng}
-            rows.append(group | {"tail": tail, "k": k} | percent_test(k, int(row.n_rois), null, **options))
-    return pd.DataFrame(rows)
-
-
-def stimulus_change_table(
-    gabors: Source, visflow: Source, *, by: Sequence[str] = GROUP, sessions: tuple[int, int] = (1, 3), **options: Any
-) -> pd.DataFrame:
-    """Change of mean |USI| between two sessions, of Gabors and of visual flow, in each group and "all" (Fig. 7E).
-
-    Parameters
-    ----------
-    gabors, visflow : DataFrame, mapping, str or Path
-        Indices of the same tracked ROIs, as in :func:`usi_frame`.
-    sessions : (int, int)
-        First and last session.
-    **options
-        Of :func:`netlib.openscope.responses.stimulus_change`.
-    """
-    both = [{k: _sessions(p) for k, p in groups(usi_frame(s), by)} for s in (gabors, visflow)]
-    if set(both[0]) != set(both[1]):
-        raise ValueError(
-            f"Gabors have groups {sorted(both[0])} and visual flow {sorted(both[1])}: they must be the same"
-        )
-    pairs = {}
-    for key in both[0]:
-        values = [both[stimulus][key][session] for stimulus in (0, 1) for session in sessions]
-        aligned = [_aligned(values[0], v, _name(key))[1] for v in values]
-        pairs[_name(key)] = StimulusPair(*(np.abs(v) for v in aligned))
-    return stimulus_change(pairs, **options)
 
 
 def mouse_level_table(
@@ -450,7 +314,7 @@ def mouse_level_table(
         with the reason in ``refused`` when mice are too few; ``icc``, ``design_effect``, ``effective_n``.
     """
     rows = []
-    for key, part in groups(usi_frame(source), (*by, "session")):
+    for key, part in usi_frame(source).groupby([*by, "session"]):
         x = part["usi"].to_numpy(float)
         x, mice = np.abs(x) if absolute else x, part["mouse"].to_numpy()
         row: dict[str, Any] = dict(zip((*by, "session"), key, strict=True))

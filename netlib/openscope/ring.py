@@ -1,4 +1,7 @@
-"""A ring network watches a two-photon session and is imaged: a session whose truth is known."""
+"""A ring network watches a two-photon session and is imaged: planted against found surprise.
+
+The session's truth is known, so the analyses of the papers can be judged by how well they find it.
+"""
 
 from __future__ import annotations
 
@@ -36,7 +39,7 @@ __all__ = [
 ]
 
 
-# -------------------- What a ring of orientation channels sees of a two-photon session: rates from its schedule
+# ---------------------------------------------------------------- what the ring sees
 
 
 def schedule_rates(
@@ -92,7 +95,6 @@ def schedule_rates(
 
     Examples
     --------
-    >>> from netlib.openscope.schedule import credit_assignment_schedule
     >>> schedule = credit_assignment_schedule(1, gabor_minutes=1.0, flow_minutes=0.0)
     >>> schedule_rates(schedule, 12, start=60_000.0, stop=62_000.0)
     ChannelRates(12 channels, 2000 bins of 1 ms, mean 6.44 Hz)
@@ -131,7 +133,7 @@ def schedule_rates(
     return ChannelRates(rates, dt, preferred)
 
 
-# -------------------- A ring network watches a two-photon session and is imaged: a session whose truth is known
+# ---------------------------------------------------------------- a session with planted surprise
 
 
 #: The drive is drawn piece by piece (ms), in bins (ms).
@@ -319,7 +321,7 @@ def _shares(parameters: RingParameters, name: str, seed: int) -> np.ndarray:
     return shares / np.maximum(shares.sum(axis=1, keepdims=True), 1e-300)
 
 
-# -------------------- Planted against found: a ring network with surprise signals, imaged and analysed like the ...
+# ---------------------------------------------------------------- planted against found
 
 
 #: Window of the index and of the decoders (s), as published.
@@ -351,7 +353,7 @@ def two_photon_rois(
     seed : int
         Master seed.
     minutes, gain, fraction, parameters, indicator, microscope, backend
-        As in :func:`netlib.openscope.ring.ring_session`.
+        As in :func:`ring_session`.
     n_permutations, permutation
         As in :func:`netlib.openscope.usi.usi_null`.
 
@@ -361,12 +363,12 @@ def two_photon_rois(
         The columns of the truth (``gain`` is what would be planted also in the control), ``usi``, its ``percentile``
         in the null, ``low`` and ``high`` (significant at 5 %), and ``spike_usi``, the index of the true spike counts.
     """
-    settings = {"parameters": parameters, "minutes": minutes, "fraction": fraction, "backend": backend}
-    settings |= {"indicator": indicator, "microscope": microscope}
-    sessions = {name: ring_session(seed, gain=g, **settings) for name, g in (("surprise", gain), ("control", 0.0))}
-    planted = sessions["surprise"][1]["gain"]
+    sessions = _with_control(
+        seed, gain, minutes=minutes, fraction=fraction, parameters=parameters, indicator=indicator,
+        microscope=microscope, backend=backend,
+    )  # fmt: skip
     tables = [
-        _index(session, truth.assign(gain=planted), n_permutations, permutation, seed).assign(condition=name)
+        _index(session, truth, n_permutations, permutation, seed).assign(condition=name)
         for name, (session, truth) in sessions.items()
     ]
     table = pd.concat(tables, ignore_index=True)
@@ -394,7 +396,7 @@ def two_photon(
     n_splits : int
         Splits of the decoders, and shuffles of their control.
     **settings
-        Of :func:`netlib.openscope.ring.ring_session`: indicator, microscope, backend.
+        Of :func:`ring_session`: indicator, microscope, backend.
 
     Returns
     -------
@@ -408,14 +410,13 @@ def two_photon(
         labels; "chance": one over the number of orientations with at least 3 U, the others being left out.
     """
     check_integer("n_splits", n_splits, 1)
-    options = {"parameters": parameters, "minutes": minutes, "fraction": fraction, **settings}
-    sessions = {name: ring_session(seed, gain=g, **options) for name, g in (("surprise", gain), ("control", 0.0))}
-    planted = sessions["surprise"][1]["gain"]
+    sessions = _with_control(seed, gain, minutes=minutes, fraction=fraction, parameters=parameters, **settings)
     rows, indices = [], {}
     for name, (session, truth) in sessions.items():
-        cells = _index(session, truth.assign(gain=planted), n_permutations, "label", seed)
+        cells = _index(session, truth, n_permutations, "label", seed)
         indices[name] = cells["usi"]
         rows += [{"condition": name, **row} for row in _summary(cells) + _decoding(session, n_splits, seed)]
+    planted = sessions["surprise"][1]["gain"]
     change = _correlation(indices["surprise"] - indices["control"], planted)
     rows.append({"condition": "surprise", "measure": "r_change", "value": change, "n": len(planted)})
     return pd.DataFrame(rows)
@@ -427,6 +428,13 @@ def responses_to_surprise(session: Session, window: float = WINDOW) -> tuple[np.
     events = session.gabors.select(frame=["D", "U"])
     windows = session.dff(events, 0.0, window, scale=True)
     return integrated_response(windows.values, session.fps), events.loc[windows["trial"].values]
+
+
+def _with_control(seed: int, gain: float, **settings: Any) -> dict[str, tuple[Session, pd.DataFrame]]:
+    """Session and truth with the surprise and without it; the ``gain`` of both truths is the one with it."""
+    made = {name: ring_session(seed, gain=g, **settings) for name, g in (("surprise", gain), ("control", 0.0))}
+    planted = made["surprise"][1]["gain"]
+    return {name: (session, truth.assign(gain=planted)) for name, (session, truth) in made.items()}
 
 
 def _index(session: Session, truth: pd.DataFrame, n: int, permutation: str, seed: int) -> pd.DataFrame:

@@ -1,10 +1,8 @@
 """The schedule of a two-photon session: one row per stimulus segment, and the two clocks that time it.
 
-The tables have the columns of the published files (Gillon, Lecoq et al. 2023, Sci Data 10:287, dandiset 000037).
-
-Sequences of Gabor frames A-B-C-D, in which U now and then takes the place of D, and the session made of them:
-Timing and statistics are those of the published experiment: Gillon, Pina et al. 2024, J Neurosci 44(5) e1009232023;
-Gillon, Lecoq et al. 2023, Sci Data 10:287.
+Columns, timing and statistics are those of the published experiment: Gillon, Lecoq et al. 2023, Sci Data 10:287
+(dandiset 000037); Gillon, Pina et al. 2024, J Neurosci 44(5) e1009232023. In sequences of Gabor frames A-B-C-D now and
+then U takes the place of D; in the visual flow squares all move one way, until some turn round.
 """
 
 from __future__ import annotations
@@ -47,47 +45,171 @@ __all__ = [
     "square_positions",
 ]
 
+# ---------------------------------------------------------------- the table
 
-# -------------------- The schedule of a two-photon session: one row per stimulus segment, and the two clocks that ...
 
-
+#: Columns of one value per row, in order, and what each holds.
+COLUMNS = {
+    "stimulus_type": "Kind of stimulus: gabors, visflow or grayscreen.",
+    "stimulus_template_name": "Name of the images of the stimulus.",
+    "unexpected": "1 in an unexpected sequence or flow, 0 in an expected one, NaN for gray.",
+    "gabor_frame": "Letter of the Gabor frame: A, B, C, D, U or G.",
+    "gabor_kappa": "Concentration of the orientations of the patches (von Mises).",
+    "gabor_mean_orientation": "Mean orientation of the patches (degrees).",
+    "gabor_number": "Number of Gabor patches.",
+    "main_flow_direction": "Direction of the flow: right (temp) or left (nasal).",
+    "square_size": "Side of the squares of the flow (pixels).",
+    "square_number": "Number of squares of the flow.",
+    "square_proportion_flipped": "Proportion of the squares that move against the flow.",
+    "start_frame_stim_template": "Index of the first image in the images of the stimulus.",
+    "start_frame_stim": "First stimulus frame.",
+    "stop_frame_stim": "Stimulus frame after the last.",
+    "num_frames_stim": "Number of stimulus frames.",
+    "start_frame_twop": "First two-photon frame.",
+    "stop_frame_twop": "Two-photon frame after the last.",
+    "num_frames_twop": "Number of two-photon frames.",
+    "start_time_sec": "Start (s).",
+    "stop_time_sec": "Stop (s).",
+    "duration_sec": "Duration (s).",
+}
 #: Columns of one array per row.
-RAGGED = (
-    "gabor_locations_x",
-    "gabor_locations_y",
-    "gabor_sizes",
-    "gabor_orientations",
-    "square_locations_x",
-    "square_locations_y",
-)
-#: Columns of the table, in the order of the files, with what a row holds that has no such thing.
+RAGGED = {
+    "gabor_locations_x": "Position of each patch from the middle of the screen, to the right (pixels).",
+    "gabor_locations_y": "Position of each patch from the middle of the screen, upwards (pixels).",
+    "gabor_sizes": "Size of each patch (pixels).",
+    "gabor_orientations": "Orientation of each patch (degrees).",
+    "square_locations_x": "Position of each square in each frame, to the right (pixels).",
+    "square_locations_y": "Position of each square in each frame, upwards (pixels).",
+}
+#: Kinds of stimulus and the columns they need beyond the common ones.
+STIMULI = {"gabors": ("gabor_frame", "gabor_mean_orientation"), "visflow": ("main_flow_direction",), "grayscreen": ()}
+TEXT = ("stimulus_type", "stimulus_template_name", "gabor_frame", "main_flow_direction")
+#: All columns in the order of the files, with what a row holds that has no such thing.
 TRIAL_COLUMNS = {
-    "stimulus_type": "",
-    "stimulus_template_name": "",
-    "unexpected": np.nan,
-    "gabor_frame": "",
-    "gabor_kappa": np.nan,
-    "gabor_mean_orientation": np.nan,
-    "gabor_number": np.nan,
-    **dict.fromkeys(RAGGED[:4]),
-    "main_flow_direction": "",
-    "square_size": np.nan,
-    "square_number": np.nan,
-    "square_proportion_flipped": np.nan,
-    **dict.fromkeys(RAGGED[4:]),
-    "start_frame_stim_template": 0,
-    "start_frame_stim": 0,
-    "stop_frame_stim": 0,
-    "num_frames_stim": 0,
-    "start_frame_twop": 0,
-    "stop_frame_twop": 0,
-    "num_frames_twop": 0,
-    "start_time_sec": 0.0,
-    "stop_time_sec": 0.0,
-    "duration_sec": 0.0,
+    name: None
+    if name in RAGGED
+    else ""
+    if name in TEXT
+    else 0.0
+    if name.endswith("_sec")
+    else 0
+    if "frame" in name
+    else np.nan
+    for name in [*list(COLUMNS)[:7], *list(RAGGED)[:4], *list(COLUMNS)[7:11], *list(RAGGED)[4:], *list(COLUMNS)[11:]]
 }
 #: Name of gray in the table.
 GRAY = "grayscreen"
+FRAMES = ("start_frame_stim", "stop_frame_stim", "start_frame_twop", "stop_frame_twop")
+NEEDED = ("stimulus_type", "unexpected", *FRAMES, "start_time_sec", "stop_time_sec")
+FILE_NAMES = {"start_time": "start_time_sec", "stop_time": "stop_time_sec"}
+
+
+def checked_trials(trials: pd.DataFrame, n_stim: int, n_twop: int, where: str = "trials") -> pd.DataFrame:
+    """Return the table with all of :data:`COLUMNS` in order, or raise an error that says what is wrong.
+
+    ``start_time`` and ``stop_time``, the names in a file, are renamed; durations and numbers of frames are
+    computed; columns that no stimulus of the table needs are filled with NaN or "". Other columns of one
+    value per row are kept, those of :data:`RAGGED` dropped (see :func:`split_ragged`). The index is ``id``.
+
+    Parameters
+    ----------
+    trials : DataFrame
+        One row per segment.
+    n_stim, n_twop : int
+        Frames on both clocks.
+    where : str
+        What to call the table in errors.
+
+    Raises
+    ------
+    KeyError
+        If a needed column is missing.
+    ValueError
+        If the table is empty, holds an unknown stimulus, rows out of order, or frames outside the recording.
+    """
+    table = check_type(where, trials, pd.DataFrame).rename(columns=FILE_NAMES)
+    table = table.drop(columns=[c for c in RAGGED if c in table])
+    if table.empty:
+        raise ValueError(f"{where} is empty: it must have one row per stimulus segment")
+    _need(table, NEEDED, where)
+    for kind in sorted({_text(value) for value in table["stimulus_type"]}):
+        if kind not in STIMULI:
+            raise ValueError(f"{where}.stimulus_type holds {kind!r}: it must be one of {', '.join(map(repr, STIMULI))}")
+        _need(table, STIMULI[kind], f"{where} (with {kind})")
+    for name in TEXT:
+        table[name] = [_text(value) for value in table[name].to_numpy()] if name in table else ""
+    for name in COLUMNS.keys() - set(TEXT):
+        if name in table or name not in ("duration_sec", "num_frames_stim", "num_frames_twop"):
+            table[name] = _numbers(table[name] if name in table else np.full(len(table), np.nan), name, where)
+    for name in FRAMES:
+        table[name] = _whole(table[name], name, where)
+    table["num_frames_stim"] = table["stop_frame_stim"] - table["start_frame_stim"]
+    table["num_frames_twop"] = table["stop_frame_twop"] - table["start_frame_twop"]
+    table["duration_sec"] = table["stop_time_sec"] - table["start_time_sec"]
+    for clock, n in (("stim", n_stim), ("twop", n_twop)):
+        _within(table, clock, n, where)
+    if not (np.diff(table["start_time_sec"]) > 0).all():
+        row = int(np.argmin(np.diff(table["start_time_sec"]) > 0)) + 1
+        raise ValueError(f"{where}.start_time_sec does not increase at row {row}: rows must be in order of time")
+    table.index = pd.RangeIndex(len(table), name="id")
+    return table[[*COLUMNS, *(c for c in table if c not in COLUMNS)]]
+
+
+def split_ragged(trials: pd.DataFrame) -> dict[str, list[np.ndarray]]:
+    """Columns of one array per row, those with any value: one float array per row, empty where there is none."""
+    found = {name: [_array(v) for v in trials[name]] for name in RAGGED if name in trials}
+    return {name: rows for name, rows in found.items() if any(row.size for row in rows)}
+
+
+def parameter_values(rows: pd.DataFrame, names: Sequence[str]) -> Mapping[str, list]:
+    """Values that occur in some columns, in order, without NaN and ""."""
+    return {name: sorted(v for v in rows[name].dropna().unique().tolist() if v != "") for name in names}
+
+
+def _array(value: Any) -> np.ndarray:
+    if value is None or np.isscalar(value):  # a bare NaN says "none"
+        return np.empty(0)
+    return np.asarray(value, float)
+
+
+def _need(table: pd.DataFrame, names: Sequence[str], where: str) -> None:
+    missing = [name for name in names if name not in table]
+    if missing:
+        raise KeyError(f"{where} lacks the columns {missing}: it has {list(map(str, table.columns))}")
+
+
+def _text(value: Any) -> str:
+    text = value.decode() if isinstance(value, bytes) else str(value)
+    return "" if text.lower() in ("nan", "none", "<na>") else text
+
+
+def _numbers(values: Any, name: str, where: str) -> np.ndarray:
+    try:
+        return np.asarray(values, float)
+    except (TypeError, ValueError):
+        raise ValueError(f"{where}.{name} holds values that are not numbers") from None
+
+
+def _whole(values: pd.Series, name: str, where: str) -> np.ndarray:
+    bad = ~np.isfinite(values) | (values % 1 != 0)
+    if bad.any():
+        row = int(np.argmax(bad))
+        raise ValueError(f"{where}.{name} = {values.iloc[row]} at row {row} is not a frame: it must be a whole number")
+    return values.to_numpy().astype(np.int64)
+
+
+def _within(table: pd.DataFrame, clock: str, n: int, where: str) -> None:
+    start, stop = (table[f"{edge}_frame_{clock}"].to_numpy() for edge in ("start", "stop"))
+    bad = (start < 0) | (stop > n) | (stop <= start)
+    if bad.any():
+        row = int(np.argmax(bad))
+        raise ValueError(
+            f"{where} row {row} spans {clock} frames [{start[row]}, {stop[row]}): "
+            f"it must be a part, not empty, of the recording's [0, {n})"
+        )
+
+
+# ---------------------------------------------------------------- the schedule
 
 
 @dataclass(frozen=True, eq=False)
@@ -110,7 +232,6 @@ class Schedule:
 
     Examples
     --------
-    >>> from netlib.openscope.schedule import credit_assignment_schedule
     >>> schedule = credit_assignment_schedule(1, gabor_minutes=1.0, flow_minutes=0.0)
     >>> schedule, round(schedule.twop_fps), len(schedule.protocol())
     (Schedule(202 rows: 2 grayscreen, 200 gabors; 134.8 s), 30, 200)
@@ -229,98 +350,23 @@ def _rate(times: np.ndarray) -> float:
     return float((len(times) - 1) / (times[-1] - times[0]))
 
 
-def draw_runs(
-    rng: np.random.Generator,
-    n: int,
-    expected: tuple[int, int],
-    unexpected: tuple[int, int],
-    share: tuple[float, float],
-    *,
-    count_runs: bool = False,
-    tries: int = 2000,
-) -> np.ndarray:
-    """Alternate expected and unexpected runs of random lengths: which of ``n`` steps are unexpected.
-
-    Lengths are uniform between their bounds (steps, both included). The first run is expected; the last is whole, or
-    expected and at least as long as the shortest. Sequences of runs are drawn until the share of unexpected steps (with
-    ``count_runs`` the number of unexpected runs per step) lies in ``share``; when none of ``tries`` does, as may be
-    where ``n`` is small, the nearest is taken.
-
-    Returns
-    -------
-    ndarray of bool, shape (n,)
-
-    Examples
-    --------
-    >>> draw_runs(np.random.default_rng(1), 12, (3, 4), (1, 2), (0.1, 0.4)).astype(int).tolist()
-    [0, 0, 0, 1, 0, 0, 0, 1, 1, 0, 0, 0]
-    """
-    best, best_miss = np.zeros(n, bool), np.inf
-    for _ in range(tries):
-        lengths = np.empty(2 * (n // (expected[0] + unexpected[0]) + 2), int)
-        lengths[::2] = rng.integers(expected[0], expected[1] + 1, len(lengths) // 2)
-        lengths[1::2] = rng.integers(unexpected[0], unexpected[1] + 1, len(lengths) // 2)
-        stops = np.cumsum(lengths)
-        last = int(np.searchsorted(stops, n))  # the run in which, or with which, the steps end
-        whole = stops[last] == n
-        left = n - (stops[last] - lengths[last])
-        if not whole and (last % 2 or left < expected[0]):
-            continue
-        flags = np.repeat(np.arange(last + 1) % 2 == 1, lengths[: last + 1])[:n]
-        value = ((last + 1) // 2 if count_runs else flags.sum()) / n
-        miss = max(share[0] - value, value - share[1], 0.0)
-        if miss < best_miss:
-            best, best_miss = flags, miss
-        if miss == 0:
-            break
-    return best
+# ---------------------------------------------------------------- a session
 
 
-def block_table(n: int, **columns: Any) -> pd.DataFrame:
-    """Table of ``n`` rows with all columns; those not given hold what a row without such a thing holds.
-
-    Examples
-    --------
-    >>> block_table(2, stimulus_type="gabors", gabor_frame=["A", "B"])[["stimulus_type", "gabor_frame", "unexpected"]]
-      stimulus_type gabor_frame  unexpected
-    0        gabors           A         NaN
-    1        gabors           B         NaN
-    """
-    values = {}
-    for name, default in TRIAL_COLUMNS.items():
-        value = columns.get(name, default)
-        if name in RAGGED:
-            cells = [np.empty(0)] * n if value is None else value
-            value = pd.Series(cells, dtype=object)
-        values[name] = value
-    return pd.DataFrame(values, index=pd.RangeIndex(n))
-
-
-def place_rows(trials: pd.DataFrame, stim_times: np.ndarray, stim_fps: float, twop_times: np.ndarray) -> pd.DataFrame:
-    """Fill in frames and times of rows that follow each other, from their ``num_frames_stim``.
-
-    A row starts with its first stimulus frame, and with the two-photon frame nearest to that in time.
-
-    Examples
-    --------
-    >>> rows = place_rows(block_table(2, num_frames_stim=3), np.arange(6) / 60, 60.0, np.arange(5) / 30)
-    >>> rows["start_frame_twop"].tolist(), rows["start_time_sec"].tolist()
-    ([0, 2], [0.0, 0.05])
-    """
-    trials = trials.copy()
-    edges = np.concatenate([[0], np.cumsum(trials["num_frames_stim"].to_numpy())])
-    seconds = np.append(stim_times, stim_times[-1] + 1 / stim_fps)[edges]
-    twop = np.rint((seconds - twop_times[0]) * _rate(twop_times)).astype(int)
-    for name, values in (("frame_stim", edges), ("frame_twop", twop), ("time_sec", seconds)):
-        trials[f"start_{name}"], trials[f"stop_{name}"] = values[:-1], values[1:]
-    trials["num_frames_twop"] = np.diff(twop)
-    trials["duration_sec"] = np.diff(seconds)
-    return trials.rename_axis("id")
-
-
-# -------------------- Visual flow: squares that all move one way, until some turn round
-
-
+#: Frames of a sequence, G being gray; U takes the place of D.
+LETTERS = ("A", "B", "C", "D", "G")
+#: Mean orientations of a sequence (deg), and what U adds to them.
+ORIENTATIONS, U_ROTATION = (0.0, 45.0, 90.0, 135.0), 90.0
+#: Patches per frame, and bounds of their sizes (pixels).
+N_PATCHES, SIZES = 30, (204, 408)
+#: Length of a frame (s), of a sequence (s), shortest and longest runs (sequences: 30-90 s and 3-6 s).
+SEGMENT, SEQUENCE, EXPECTED_RUN, UNEXPECTED_RUN = 0.3, 1.5, (20, 60), (2, 4)
+#: Share of unexpected sequences in published sessions: 82 to 105 of 1360.
+UNEXPECTED_SHARE = (82 / 1360, 105 / 1360)
+#: First frame of the stimulus and of the microscope in a published session, and what the latter records after (s).
+STIM_START, TWOP_START, TAIL = 14.306, 9.552, 10.0
+#: Half the width and height of the screen (pixels).
+HALF_SCREEN = (960.0, 600.0)
 #: Directions of the flow, by what they are called in the files: to the right of the screen (temporal), to the left.
 DIRECTIONS = {"right (temp)": 1, "left (nasal)": -1}
 #: Number of squares, their side (pixels), their speed (pixels/s, 50 deg/s), and the proportion that turns round
@@ -330,103 +376,6 @@ N_SQUARES, SQUARE_SIZE, SPEED, PROPORTION_FLIPPED = 105, 128.0, 799.755, 0.25
 FLOW_EXPECTED_RUN, FLOW_UNEXPECTED_RUN = (30, 90), (2, 4)
 #: Unexpected runs per second of published sessions: 14 to 18 in 17 minutes.
 ONSETS_PER_SECOND = (14 / 1020, 18 / 1020)
-#: Half the width and height of the screen (pixels).
-FLOW_HALF_SCREEN = (960.0, 600.0)
-
-
-def flow_block(
-    seed: int, direction: str, seconds: int, frames: int = 60, unexpected: bool = True, light: bool = True
-) -> pd.DataFrame:
-    """Rows of one block of visual flow, one per second.
-
-    Parameters
-    ----------
-    seed : int
-        Master seed.
-    direction : str
-        "right (temp)" or "left (nasal)".
-    seconds : int
-        Number of rows.
-    frames : int
-        Stimulus frames per row.
-    unexpected : bool
-        Let a quarter of the squares turn round for 2-4 s, after 30-90 s.
-    light : bool
-        Leave the positions of the squares out.
-
-    Examples
-    --------
-    >>> block = flow_block(1, "right (temp)", seconds=300, unexpected=True)
-    >>> len(block), sorted(block["square_proportion_flipped"].unique().tolist())
-    (300, [0.0, 0.25])
-    """
-    rng = stream(seed, "visual flow", direction)
-    flags = np.zeros(seconds, bool)
-    if unexpected:
-        flags = draw_runs(rng, seconds, FLOW_EXPECTED_RUN, FLOW_UNEXPECTED_RUN, ONSETS_PER_SECOND, count_runs=True)
-    places = {}
-    if not light:
-        x, y = square_positions(rng, flags, DIRECTIONS[direction], frames)
-        places = {"square_locations_x": list(x), "square_locations_y": list(y)}
-    return block_table(
-        seconds,
-        stimulus_type="visflow",
-        stimulus_template_name=f"visflow_{direction.split()[0]}",
-        unexpected=flags.astype(float),
-        main_flow_direction=direction,
-        square_size=SQUARE_SIZE,
-        square_number=float(N_SQUARES),
-        square_proportion_flipped=np.where(flags, PROPORTION_FLIPPED, 0.0),
-        start_frame_stim_template=np.arange(seconds) * frames,
-        num_frames_stim=frames,
-        **places,
-    )
-
-
-def square_positions(
-    rng: np.random.Generator, flags: np.ndarray, direction: int, frames: int
-) -> tuple[np.ndarray, np.ndarray]:
-    """Positions of the squares (pixels from the middle of the screen), two arrays (n_rows, n_squares, frames).
-
-    A square that leaves on one side comes back on the other. In each unexpected run other squares turn round.
-
-    Examples
-    --------
-    >>> x, y = square_positions(np.random.default_rng(0), np.array([False, True]), 1, frames=10)
-    >>> x.shape, round(float(x[0, 0, 1] - x[0, 0, 0]), 1)
-    ((2, 105, 10), 80.0)
-    """
-    width = FLOW_HALF_SCREEN[0] + SQUARE_SIZE / 2
-    x = rng.uniform(-width, width, N_SQUARES)
-    y = rng.uniform(-FLOW_HALF_SCREEN[1], FLOW_HALF_SCREEN[1], N_SQUARES)
-    sign = np.full((len(flags), N_SQUARES), float(direction))
-    onsets = np.diff(flags, prepend=False) & flags
-    for row in np.flatnonzero(onsets):
-        stop = row + np.argmin(np.append(flags[row:], False))
-        turned = rng.choice(N_SQUARES, round(PROPORTION_FLIPPED * N_SQUARES), replace=False)
-        sign[row:stop, turned] = -direction
-    before = np.cumsum(sign, axis=0) - sign
-    moved = SPEED * (before[:, :, None] + sign[:, :, None] * np.arange(frames) / frames)
-    xs = np.mod(x[None, :, None] + moved + width, 2 * width) - width
-    ys = np.broadcast_to(y[None, :, None], xs.shape)
-    return xs.astype(np.float32), ys.astype(np.float32)
-
-
-# -------------------- Sequences of Gabor frames A-B-C-D, in which U now and then takes the place of D, and the ...
-
-
-#: Frames of a sequence, G being gray; U takes the place of D.
-LETTERS = ("A", "B", "C", "D", "G")
-#: Mean orientations of a sequence (deg), and what U adds to them.
-ORIENTATIONS, U_ROTATION = (0.0, 45.0, 90.0, 135.0), 90.0
-#: Patches per frame, bounds of their sizes (pixels), half the width and height of the screen (pixels).
-N_PATCHES, SIZES, HALF_SCREEN = 30, (204, 408), (960.0, 600.0)
-#: Length of a frame (s), of a sequence (s), shortest and longest runs (sequences: 30-90 s and 3-6 s).
-SEGMENT, SEQUENCE, EXPECTED_RUN, UNEXPECTED_RUN = 0.3, 1.5, (20, 60), (2, 4)
-#: Share of unexpected sequences in published sessions: 82 to 105 of 1360.
-UNEXPECTED_SHARE = (82 / 1360, 105 / 1360)
-#: First frame of the stimulus and of the microscope in a published session, and what the latter records after (s).
-STIM_START, TWOP_START, TAIL = 14.306, 9.552, 10.0
 
 
 def credit_assignment_schedule(
@@ -578,11 +527,180 @@ def gabor_block(
         gabor_kappa=float(kappa),
         gabor_mean_orientation=mean,
         gabor_number=np.where(shown, float(N_PATCHES), 0.0),
-        gabor_orientations=_where(shown, mean[:, None] + spread),
+        gabor_orientations=[
+            row if show else np.empty(0) for show, row in zip(shown, mean[:, None] + spread, strict=True)
+        ],
         start_frame_stim_template=image,
         num_frames_stim=frames,
         **_patches(seed, letters),
     )
+
+
+def flow_block(
+    seed: int, direction: str, seconds: int, frames: int = 60, unexpected: bool = True, light: bool = True
+) -> pd.DataFrame:
+    """Rows of one block of visual flow, one per second.
+
+    Parameters
+    ----------
+    seed : int
+        Master seed.
+    direction : str
+        "right (temp)" or "left (nasal)".
+    seconds : int
+        Number of rows.
+    frames : int
+        Stimulus frames per row.
+    unexpected : bool
+        Let a quarter of the squares turn round for 2-4 s, after 30-90 s.
+    light : bool
+        Leave the positions of the squares out.
+
+    Examples
+    --------
+    >>> block = flow_block(1, "right (temp)", seconds=300, unexpected=True)
+    >>> len(block), sorted(block["square_proportion_flipped"].unique().tolist())
+    (300, [0.0, 0.25])
+    """
+    rng = stream(seed, "visual flow", direction)
+    flags = np.zeros(seconds, bool)
+    if unexpected:
+        flags = draw_runs(rng, seconds, FLOW_EXPECTED_RUN, FLOW_UNEXPECTED_RUN, ONSETS_PER_SECOND, count_runs=True)
+    places = {}
+    if not light:
+        x, y = square_positions(rng, flags, DIRECTIONS[direction], frames)
+        places = {"square_locations_x": list(x), "square_locations_y": list(y)}
+    return block_table(
+        seconds,
+        stimulus_type="visflow",
+        stimulus_template_name=f"visflow_{direction.split()[0]}",
+        unexpected=flags.astype(float),
+        main_flow_direction=direction,
+        square_size=SQUARE_SIZE,
+        square_number=float(N_SQUARES),
+        square_proportion_flipped=np.where(flags, PROPORTION_FLIPPED, 0.0),
+        start_frame_stim_template=np.arange(seconds) * frames,
+        num_frames_stim=frames,
+        **places,
+    )
+
+
+def square_positions(
+    rng: np.random.Generator, flags: np.ndarray, direction: int, frames: int
+) -> tuple[np.ndarray, np.ndarray]:
+    """Positions of the squares (pixels from the middle of the screen), two arrays (n_rows, n_squares, frames).
+
+    A square that leaves on one side comes back on the other. In each unexpected run other squares turn round.
+
+    Examples
+    --------
+    >>> x, y = square_positions(np.random.default_rng(0), np.array([False, True]), 1, frames=10)
+    >>> x.shape, round(float(x[0, 0, 1] - x[0, 0, 0]), 1)
+    ((2, 105, 10), 80.0)
+    """
+    width = HALF_SCREEN[0] + SQUARE_SIZE / 2
+    x = rng.uniform(-width, width, N_SQUARES)
+    y = rng.uniform(-HALF_SCREEN[1], HALF_SCREEN[1], N_SQUARES)
+    sign = np.full((len(flags), N_SQUARES), float(direction))
+    onsets = np.diff(flags, prepend=False) & flags
+    for row in np.flatnonzero(onsets):
+        stop = row + np.argmin(np.append(flags[row:], False))
+        turned = rng.choice(N_SQUARES, round(PROPORTION_FLIPPED * N_SQUARES), replace=False)
+        sign[row:stop, turned] = -direction
+    before = np.cumsum(sign, axis=0) - sign
+    moved = SPEED * (before[:, :, None] + sign[:, :, None] * np.arange(frames) / frames)
+    xs = np.mod(x[None, :, None] + moved + width, 2 * width) - width
+    ys = np.broadcast_to(y[None, :, None], xs.shape)
+    return xs.astype(np.float32), ys.astype(np.float32)
+
+
+def draw_runs(
+    rng: np.random.Generator,
+    n: int,
+    expected: tuple[int, int],
+    unexpected: tuple[int, int],
+    share: tuple[float, float],
+    *,
+    count_runs: bool = False,
+    tries: int = 2000,
+) -> np.ndarray:
+    """Alternate expected and unexpected runs of random lengths: which of ``n`` steps are unexpected.
+
+    Lengths are uniform between their bounds (steps, both included). The first run is expected; the last is whole, or
+    expected and at least as long as the shortest. Sequences of runs are drawn until the share of unexpected steps (with
+    ``count_runs`` the number of unexpected runs per step) lies in ``share``; when none of ``tries`` does, as may be
+    where ``n`` is small, the nearest is taken.
+
+    Returns
+    -------
+    ndarray of bool, shape (n,)
+
+    Examples
+    --------
+    >>> draw_runs(np.random.default_rng(1), 12, (3, 4), (1, 2), (0.1, 0.4)).astype(int).tolist()
+    [0, 0, 0, 1, 0, 0, 0, 1, 1, 0, 0, 0]
+    """
+    best, best_miss = np.zeros(n, bool), np.inf
+    for _ in range(tries):
+        lengths = np.empty(2 * (n // (expected[0] + unexpected[0]) + 2), int)
+        lengths[::2] = rng.integers(expected[0], expected[1] + 1, len(lengths) // 2)
+        lengths[1::2] = rng.integers(unexpected[0], unexpected[1] + 1, len(lengths) // 2)
+        stops = np.cumsum(lengths)
+        last = int(np.searchsorted(stops, n))  # the run in which, or with which, the steps end
+        whole = stops[last] == n
+        left = n - (stops[last] - lengths[last])
+        if not whole and (last % 2 or left < expected[0]):
+            continue
+        flags = np.repeat(np.arange(last + 1) % 2 == 1, lengths[: last + 1])[:n]
+        value = ((last + 1) // 2 if count_runs else flags.sum()) / n
+        miss = max(share[0] - value, value - share[1], 0.0)
+        if miss < best_miss:
+            best, best_miss = flags, miss
+        if miss == 0:
+            break
+    return best
+
+
+def block_table(n: int, **columns: Any) -> pd.DataFrame:
+    """Table of ``n`` rows with all columns; those not given hold what a row without such a thing holds.
+
+    Examples
+    --------
+    >>> block_table(2, stimulus_type="gabors", gabor_frame=["A", "B"])[["stimulus_type", "gabor_frame", "unexpected"]]
+      stimulus_type gabor_frame  unexpected
+    0        gabors           A         NaN
+    1        gabors           B         NaN
+    """
+    values = {}
+    for name, default in TRIAL_COLUMNS.items():
+        value = columns.get(name, default)
+        if name in RAGGED:
+            cells = [np.empty(0)] * n if value is None else value
+            value = pd.Series(cells, dtype=object)
+        values[name] = value
+    return pd.DataFrame(values, index=pd.RangeIndex(n))
+
+
+def place_rows(trials: pd.DataFrame, stim_times: np.ndarray, stim_fps: float, twop_times: np.ndarray) -> pd.DataFrame:
+    """Fill in frames and times of rows that follow each other, from their ``num_frames_stim``.
+
+    A row starts with its first stimulus frame, and with the two-photon frame nearest to that in time.
+
+    Examples
+    --------
+    >>> rows = place_rows(block_table(2, num_frames_stim=3), np.arange(6) / 60, 60.0, np.arange(5) / 30)
+    >>> rows["start_frame_twop"].tolist(), rows["start_time_sec"].tolist()
+    ([0, 2], [0.0, 0.05])
+    """
+    trials = trials.copy()
+    edges = np.concatenate([[0], np.cumsum(trials["num_frames_stim"].to_numpy())])
+    seconds = np.append(stim_times, stim_times[-1] + 1 / stim_fps)[edges]
+    twop = np.rint((seconds - twop_times[0]) * _rate(twop_times)).astype(int)
+    for name, values in (("frame_stim", edges), ("frame_twop", twop), ("time_sec", seconds)):
+        trials[f"start_{name}"], trials[f"stop_{name}"] = values[:-1], values[1:]
+    trials["num_frames_twop"] = np.diff(twop)
+    trials["duration_sec"] = np.diff(seconds)
+    return trials.rename_axis("id")
 
 
 def _patches(seed: int, letters: np.ndarray) -> dict[str, list[np.ndarray]]:
@@ -595,10 +713,6 @@ def _patches(seed: int, letters: np.ndarray) -> dict[str, list[np.ndarray]]:
     found["G"] = (np.empty(0),) * 3
     names = ("gabor_locations_x", "gabor_locations_y", "gabor_sizes")
     return {name: [found[letter][k] for letter in letters] for k, name in enumerate(names)}
-
-
-def _where(shown: np.ndarray, values: np.ndarray) -> list[np.ndarray]:
-    return [row if show else np.empty(0) for show, row in zip(shown, values, strict=True)]
 
 
 def _blocks(seed: int, order: Sequence[str] | None, n_sequences: int, seconds: int) -> tuple[str, ...]:
@@ -616,153 +730,3 @@ def _blocks(seed: int, order: Sequence[str] | None, n_sequences: int, seconds: i
             f"nothing is shown: gabor_minutes gives {n_sequences} sequences, flow_minutes {seconds} s, order is {order}"
         )
     return kept
-
-
-# -------------------- The table of stimulus segments of a session: its columns, and what a table must hold to be ...
-
-
-#: Columns of one value per row, in order, and what each holds.
-COLUMNS = {
-    "stimulus_type": "Kind of stimulus: gabors, visflow or grayscreen.",
-    "stimulus_template_name": "Name of the images of the stimulus.",
-    "unexpected": "1 in an unexpected sequence or flow, 0 in an expected one, NaN for gray.",
-    "gabor_frame": "Letter of the Gabor frame: A, B, C, D, U or G.",
-    "gabor_kappa": "Concentration of the orientations of the patches (von Mises).",
-    "gabor_mean_orientation": "Mean orientation of the patches (degrees).",
-    "gabor_number": "Number of Gabor patches.",
-    "main_flow_direction": "Direction of the flow: right (temp) or left (nasal).",
-    "square_size": "Side of the squares of the flow (pixels).",
-    "square_number": "Number of squares of the flow.",
-    "square_proportion_flipped": "Proportion of the squares that move against the flow.",
-    "start_frame_stim_template": "Index of the first image in the images of the stimulus.",
-    "start_frame_stim": "First stimulus frame.",
-    "stop_frame_stim": "Stimulus frame after the last.",
-    "num_frames_stim": "Number of stimulus frames.",
-    "start_frame_twop": "First two-photon frame.",
-    "stop_frame_twop": "Two-photon frame after the last.",
-    "num_frames_twop": "Number of two-photon frames.",
-    "start_time_sec": "Start (s).",
-    "stop_time_sec": "Stop (s).",
-    "duration_sec": "Duration (s).",
-}
-#: Columns of one array per row.
-RAGGED_COLUMNS = {
-    "gabor_locations_x": "Position of each patch from the middle of the screen, to the right (pixels).",
-    "gabor_locations_y": "Position of each patch from the middle of the screen, upwards (pixels).",
-    "gabor_sizes": "Size of each patch (pixels).",
-    "gabor_orientations": "Orientation of each patch (degrees).",
-    "square_locations_x": "Position of each square in each frame, to the right (pixels).",
-    "square_locations_y": "Position of each square in each frame, upwards (pixels).",
-}
-#: Kinds of stimulus and the columns they need beyond the common ones.
-STIMULI = {"gabors": ("gabor_frame", "gabor_mean_orientation"), "visflow": ("main_flow_direction",), "grayscreen": ()}
-
-TEXT = ("stimulus_type", "stimulus_template_name", "gabor_frame", "main_flow_direction")
-FRAMES = ("start_frame_stim", "stop_frame_stim", "start_frame_twop", "stop_frame_twop")
-NEEDED = ("stimulus_type", "unexpected", *FRAMES, "start_time_sec", "stop_time_sec")
-FILE_NAMES = {"start_time": "start_time_sec", "stop_time": "stop_time_sec"}
-
-
-def checked_trials(trials: pd.DataFrame, n_stim: int, n_twop: int, where: str = "trials") -> pd.DataFrame:
-    """Return the table with all of :data:`COLUMNS` in order, or raise an error that says what is wrong.
-
-    ``start_time`` and ``stop_time``, the names in a file, are renamed; durations and numbers of frames are
-    computed; columns that no stimulus of the table needs are filled with NaN or "". Other columns of one
-    value per row are kept, those of :data:`RAGGED` dropped (see :func:`split_ragged`). The index is ``id``.
-
-    Parameters
-    ----------
-    trials : DataFrame
-        One row per segment.
-    n_stim, n_twop : int
-        Frames on both clocks.
-    where : str
-        What to call the table in errors.
-
-    Raises
-    ------
-    KeyError
-        If a needed column is missing.
-    ValueError
-        If the table is empty, holds an unknown stimulus, rows out of order, or frames outside the recording.
-    """
-    table = check_type(where, trials, pd.DataFrame).rename(columns=FILE_NAMES)
-    table = table.drop(columns=[c for c in RAGGED_COLUMNS if c in table])
-    if table.empty:
-        raise ValueError(f"{where} is empty: it must have one row per stimulus segment")
-    _need(table, NEEDED, where)
-    for kind in sorted({_text(value) for value in table["stimulus_type"]}):
-        if kind not in STIMULI:
-            raise ValueError(f"{where}.stimulus_type holds {kind!r}: it must be one of {', '.join(map(repr, STIMULI))}")
-        _need(table, STIMULI[kind], f"{where} (with {kind})")
-    for name in TEXT:
-        table[name] = [_text(value) for value in table[name].to_numpy()] if name in table else ""
-    for name in COLUMNS.keys() - set(TEXT):
-        if name in table or name not in ("duration_sec", "num_frames_stim", "num_frames_twop"):
-            table[name] = _numbers(table[name] if name in table else np.full(len(table), np.nan), name, where)
-    for name in FRAMES:
-        table[name] = _whole(table[name], name, where)
-    table["num_frames_stim"] = table["stop_frame_stim"] - table["start_frame_stim"]
-    table["num_frames_twop"] = table["stop_frame_twop"] - table["start_frame_twop"]
-    table["duration_sec"] = table["stop_time_sec"] - table["start_time_sec"]
-    for clock, n in (("stim", n_stim), ("twop", n_twop)):
-        _within(table, clock, n, where)
-    if not (np.diff(table["start_time_sec"]) > 0).all():
-        row = int(np.argmin(np.diff(table["start_time_sec"]) > 0)) + 1
-        raise ValueError(f"{where}.start_time_sec does not increase at row {row}: rows must be in order of time")
-    table.index = pd.RangeIndex(len(table), name="id")
-    return table[[*COLUMNS, *(c for c in table if c not in COLUMNS)]]
-
-
-def split_ragged(trials: pd.DataFrame) -> dict[str, list[np.ndarray]]:
-    """Columns of one array per row, those with any value: one float array per row, empty where there is none."""
-    found = {name: [_array(v) for v in trials[name]] for name in RAGGED_COLUMNS if name in trials}
-    return {name: rows for name, rows in found.items() if any(row.size for row in rows)}
-
-
-def _array(value: Any) -> np.ndarray:
-    if value is None or np.isscalar(value):  # a bare NaN says "none"
-        return np.empty(0)
-    return np.asarray(value, float)
-
-
-def _need(table: pd.DataFrame, names: Sequence[str], where: str) -> None:
-    missing = [name for name in names if name not in table]
-    if missing:
-        raise KeyError(f"{where} lacks the columns {missing}: it has {list(map(str, table.columns))}")
-
-
-def _text(value: Any) -> str:
-    text = value.decode() if isinstance(value, bytes) else str(value)
-    return "" if text.lower() in ("nan", "none", "<na>") else text
-
-
-def _numbers(values: Any, name: str, where: str) -> np.ndarray:
-    try:
-        return np.asarray(values, float)
-    except (TypeError, ValueError):
-        raise ValueError(f"{where}.{name} holds values that are not numbers") from None
-
-
-def _whole(values: pd.Series, name: str, where: str) -> np.ndarray:
-    bad = ~np.isfinite(values) | (values % 1 != 0)
-    if bad.any():
-        row = int(np.argmax(bad))
-        raise ValueError(f"{where}.{name} = {values.iloc[row]} at row {row} is not a frame: it must be a whole number")
-    return values.to_numpy().astype(np.int64)
-
-
-def _within(table: pd.DataFrame, clock: str, n: int, where: str) -> None:
-    start, stop = (table[f"{edge}_frame_{clock}"].to_numpy() for edge in ("start", "stop"))
-    bad = (start < 0) | (stop > n) | (stop <= start)
-    if bad.any():
-        row = int(np.argmax(bad))
-        raise ValueError(
-            f"{where} row {row} spans {clock} frames [{start[row]}, {stop[row]}): "
-            f"it must be a part, not empty, of the recording's [0, {n})"
-        )
-
-
-def parameter_values(rows: pd.DataFrame, names: Sequence[str]) -> Mapping[str, list]:
-    """Values that occur in some columns, in order, without NaN and ""."""
-    return {name: sorted(v for v in rows[name].dropna().unique().tolist() if v != "") for name in names}

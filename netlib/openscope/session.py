@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import warnings
 from collections.abc import Mapping, Sequence
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
@@ -12,11 +11,14 @@ import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike
 
-from netlib.base.checks import check_array, check_choice, check_number
-from netlib.openscope.metadata import PUPIL, SessionMetadata, SessionParts, parts_of_arrays
-from netlib.openscope.schedule import checked_trials, parameter_values
+from netlib.base.checks import check_array, check_choice
+from netlib.openscope.metadata import PUPIL, SessionMetadata, SessionParts
+from netlib.openscope.mice import MouseTable
+from netlib.openscope.nwb_reading import read_parts
+from netlib.openscope.schedule import RAGGED, checked_trials, parameter_values, split_ragged
 from netlib.openscope.tracking import threshold_masks, tracked_order
 from netlib.openscope.windows import (
+    bridge_nan,
     check_clock,
     frame_rate,
     inside,
@@ -24,6 +26,9 @@ from netlib.openscope.windows import (
     read_block,
     read_columns,
     read_windows,
+    remove_jumps,
+    robust_scale,
+    warn_if_lost,
     window_size,
     window_times,
 )
@@ -31,116 +36,7 @@ from netlib.openscope.windows import (
 if TYPE_CHECKING:
     import xarray
 
-    from netlib.openscope.mice import MouseTable
-
-__all__ = [
-    "Gabors",
-    "Grayscr",
-    "Session",
-    "Stim",
-    "Visflow",
-    "bridge_nan",
-    "nan_fraction",
-    "remove_jumps",
-    "robust_scale",
-]
-
-
-# ---------------------------------------------------------------- running and pupil: pure functions on arrays
-
-
-#: Largest change of the running velocity from one frame to the next (cm/s).
-LARGEST_JUMP = 50.0
-#: Fraction of lost frames above which a signal is suspect.
-TOLERATED = 0.0003
-
-
-def remove_jumps(velocity: ArrayLike, largest: float = LARGEST_JUMP) -> np.ndarray:
-    """Replace by NaN what follows a jump, until the signal is back near the last good value.
-
-    Parameters
-    ----------
-    velocity : array_like, shape (n_frames,)
-        Running velocity (cm/s).
-    largest : float
-        Largest change allowed from the last good value (cm/s).
-
-    Returns
-    -------
-    ndarray, shape (n_frames,)
-
-    Examples
-    --------
-    >>> remove_jumps([1.0, 2, 90, 91, 3, 2])
-    array([ 1.,  2., nan, nan,  3.,  2.])
-    """
-    largest = check_number("largest", largest, "cm/s", 0, low_open=True)
-    clean = np.array(velocity, float)
-    known = np.flatnonzero(np.isfinite(clean))
-    values = clean[known]
-    back_at = -1
-    for jump in np.flatnonzero(np.abs(np.diff(values)) > largest) + 1:
-        if jump <= back_at:  # inside what the jump before it spoiled, or the step back
-            continue
-        back = np.abs(values[jump:] - values[jump - 1]) <= largest
-        back_at = jump + int(np.argmax(back)) if back.any() else len(values)
-        clean[known[jump:back_at]] = np.nan
-    return clean
-
-
-def bridge_nan(values: ArrayLike, name: str = "values") -> np.ndarray:
-    """Fill NaN by linear interpolation along time, at the ends by the nearest value.
-
-    Raises
-    ------
-    ValueError
-        If nothing but NaN is there.
-
-    Examples
-    --------
-    >>> bridge_nan([np.nan, 1.0, np.nan, 3.0])
-    array([1., 1., 2., 3.])
-    """
-    values = np.array(values, float)
-    good = np.isfinite(values)
-    if not good.any():
-        raise ValueError(f"{name} holds no finite value among {len(values)}: nothing can be interpolated")
-    at = np.flatnonzero(good)
-    values[~good] = np.interp(np.flatnonzero(~good), at, values[at])
-    return values
-
-
-def nan_fraction(values: np.ndarray, name: str, tolerated: float = TOLERATED) -> float:
-    """Fraction of NaN, with a warning where it is above ``tolerated``."""
-    fraction = float(np.mean(~np.isfinite(values)))
-    if fraction > tolerated:
-        warnings.warn(
-            f"{name}: {fraction:.2%} of the frames are lost, more than {tolerated:.2%}", UserWarning, stacklevel=3
-        )
-    return fraction
-
-
-def robust_scale(values: ArrayLike, low: float = 25.0, high: float = 75.0) -> np.ndarray:
-    """Subtract the median and divide by the difference of two percentiles, both without NaN.
-
-    Raises
-    ------
-    ValueError
-        If the percentiles are equal.
-
-    Examples
-    --------
-    >>> robust_scale([0.0, 1, 2, 3, 4])
-    array([-1. , -0.5,  0. ,  0.5,  1. ])
-    """
-    values = np.asarray(values, float)
-    bottom, middle, top = np.nanpercentile(values, [low, 50, high])
-    if not top > bottom:
-        raise ValueError(f"values are {bottom:g} at both percentiles {low:g} and {high:g}: they cannot be scaled")
-    return (values - middle) / (top - bottom)
-
-
-# ---------------------------------------------------------------- stimuli
+__all__ = ["Gabors", "Grayscr", "Session", "Stim", "Visflow"]
 
 
 #: Names of the criteria of a selection and the columns they look at.
@@ -311,8 +207,7 @@ class Stim:
         s = self.structure
         first = s.loc[self._first_of("run")].set_axis(range(s["run"].iloc[-1] + 1))
         facts = first[["block", "unexpected"]].assign(
-            opens_block=~first["block"].duplicated(),
-            n_sequences=s.groupby("run")["sequence"].nunique().to_numpy(),
+            opens_block=~first["block"].duplicated(), n_sequences=s.groupby("run")["sequence"].nunique().to_numpy()
         )
         return pd.concat([facts, self._spans("run")], axis=1).rename_axis("run")
 
@@ -396,6 +291,10 @@ class Grayscr(Stim):
     kind = "grayscreen"
 
 
+#: Stimuli by their own names, and gray by its name in the trials table.
+STIM_CLASSES = {"gabors": Gabors, "visflow": Visflow, "grayscr": Grayscr, "grayscreen": Grayscr}
+
+
 def _listed(value: Any) -> list:
     return [value] if isinstance(value, str) else list(value)
 
@@ -405,10 +304,8 @@ def _direction(word: str, known: list[str]) -> str:
     return named[0] if named else check_choice("direction", word, known)
 
 
-# ---------------------------------------------------------------- the session
-
-
-STIM_CLASSES = {"gabors": Gabors, "visflow": Visflow, "grayscr": Grayscr, "grayscreen": Grayscr}
+def _given(value: ArrayLike | None, dtype: Any) -> np.ndarray | None:
+    return None if value is None else np.asarray(value, dtype)
 
 
 class Session:
@@ -477,8 +374,6 @@ class Session:
         ValueError
             If the file is no NWB file, is truncated, contradicts itself, its name or the mouse table.
         """
-        from netlib.openscope.nwb_reading import read_parts
-
         parts = read_parts(path, mouse_table)
         try:
             return cls(parts, tracked_only=tracked_only)
@@ -551,20 +446,26 @@ class Session:
         KeyError, ValueError
             If a column is missing, or shapes, clocks and trials do not fit each other.
         """
-        parts = parts_of_arrays(
+        dff = np.ascontiguousarray(dff, dtype=np.float32)
+        for name in pupil or {}:
+            check_choice("pupil", name, PUPIL)
+        if dff.ndim == 2 and roi_ids is None:
+            roi_ids = np.arange(dff.shape[1])
+        parts = SessionParts(
             dff=dff,
-            twop_times=twop_times,
-            stim_times=stim_times,
-            trials=trials,
-            running=running,
-            pupil=pupil,
-            roi_ids=roi_ids,
-            tracking_ids=tracking_ids,
-            masks=masks,
-            max_projection=max_projection,
-            metadata=metadata,
-            spikes=spikes,
-            truth=truth,
+            twop_times=np.asarray(twop_times, float),
+            stim_times=np.asarray(stim_times, float),
+            trials=trials.drop(columns=[name for name in RAGGED if name in trials]),
+            roi_ids=np.asarray(roi_ids, np.int64),
+            ragged={name: (lambda rows=rows: rows) for name, rows in split_ragged(trials).items()},
+            running=_given(running, float),
+            pupil={name: np.asarray(series, float) for name, series in (pupil or {}).items()},
+            tracking_ids=_given(tracking_ids, float),
+            masks=_given(masks, np.float32),
+            max_projection=_given(max_projection, None),
+            metadata=SessionMetadata.of(metadata),
+            read_spikes=lambda: spikes,
+            read_truth=lambda: truth,
         )
         return cls(parts, tracked_only=tracked_only)
 
@@ -757,7 +658,7 @@ class Session:
         }
         attrs |= {"dropped_rois": places[has_nan].tolist() if nan == "drop" else [], "scaled": scale}
         values = values[:, keep] if nan == "drop" else values
-        return self._labelled(values, ("trial", "roi", "time"), coords, attrs, "dff")
+        return _labelled(values, ("trial", "roi", "time"), coords, attrs, "dff")
 
     def traces(self, rois: ArrayLike | None = None, frames: slice = slice(None), *, scale: bool = False) -> np.ndarray:
         """Whole dF/F traces, or a stretch of them, as float64 (n_rois, n_frames)."""
@@ -886,12 +787,6 @@ class Session:
             )
         return frames.astype(np.int64), labels, facts
 
-    @staticmethod
-    def _labelled(values: np.ndarray, dims: tuple, coords: dict, attrs: dict, name: str) -> xarray.DataArray:
-        import xarray
-
-        return xarray.DataArray(values, dims=dims, coords=coords, attrs=attrs, name=name)
-
     # ------------------------------------------------------------------ running and pupil
 
     def running(self, *, interpolate: bool = True, scale: bool = False) -> np.ndarray:
@@ -981,11 +876,17 @@ class Session:
 
     def _around(self, values, events, pre, post, clock, fps, name) -> xarray.DataArray:
         starts, length, coords, attrs = self._window(events, pre, post, clock, fps)
-        return self._labelled(read_windows(values, starts, length), ("trial", "time"), coords, attrs, name)
+        return _labelled(read_windows(values, starts, length), ("trial", "time"), coords, attrs, name)
 
     def _signal(self, name: str, interpolate: bool, scale: bool) -> np.ndarray:
         values = self._signals[name]
-        nan_fraction(values, f"{name} of {self}")
+        warn_if_lost(values, f"{name} of {self}")
         if interpolate:
             values = bridge_nan(values, f"{name} of {self}")
         return robust_scale(values) if scale else values.copy()
+
+
+def _labelled(values: np.ndarray, dims: tuple, coords: dict, attrs: dict, name: str) -> xarray.DataArray:
+    import xarray  # takes long to load
+
+    return xarray.DataArray(values, dims=dims, coords=coords, attrs=attrs, name=name)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import re
-from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -15,15 +14,7 @@ from numpy.typing import ArrayLike
 
 from netlib.base.checks import check_array, check_number
 
-__all__ = [
-    "RoiTracking",
-    "check_consistent",
-    "read_roi_tracking",
-    "register_image",
-    "register_masks",
-    "threshold_masks",
-    "tracked_order",
-]
+__all__ = ["RoiTracking", "read_roi_tracking", "register_image", "register_masks", "threshold_masks", "tracked_order"]
 
 #: Weight from which a pixel belongs to a ROI, and the least summed weight (pixels) of a ROI.
 MASK_THRESHOLD, LEAST_PIXELS = 0.1, 3.0
@@ -91,10 +82,10 @@ class RoiTracking:
     transforms: dict[int, np.ndarray]
     minimum_iou: float
 
-    @property
-    def nwb_indices(self) -> np.ndarray:
-        """Places of the tracked ROIs in the NWB file: less the number of bad ROIs before each."""
-        return self.indices - np.searchsorted(np.sort(self.bad_indices), self.indices)
+    def nwb_places(self, indices: ArrayLike) -> np.ndarray:
+        """Places in the NWB file of ROIs given by their places among all: less the number of bad ROIs before each."""
+        indices = np.asarray(indices, int)
+        return indices - np.searchsorted(np.sort(self.bad_indices), indices)
 
     def __len__(self) -> int:
         return len(self.indices)
@@ -139,44 +130,6 @@ def read_roi_tracking(path: str | os.PathLike) -> RoiTracking:
         raise ValueError(f"{path} is not a tracking file ({type(error).__name__}: {error})") from error
     _check(tracking, path)
     return tracking
-
-
-def check_consistent(trackings: Sequence[RoiTracking], tolerance: float = 20.0) -> None:
-    """Refuse tracking files of one mouse that contradict each other.
-
-    Parameters
-    ----------
-    trackings : sequence of RoiTracking
-        One per session of the mouse.
-    tolerance : float
-        How far a transform and the one back may move the corners of a 512 x 512 image (pixels). They were
-        estimated one by one: of the published ones most agree within 1 pixel, the worst within 13.
-
-    Raises
-    ------
-    ValueError
-        If mice, sessions, numbers of tracked ROIs or transforms do not agree; both sides are named.
-    """
-    first = trackings[0]
-    for other in trackings[1:]:
-        for what in ("mouseid", "sess_ns", "sess_ids"):
-            if getattr(other, what) != getattr(first, what):
-                a, b = getattr(first, what), getattr(other, what)
-                raise ValueError(f"{what} is {a} in session {first.sessid} but {b} in session {other.sessid}")
-        if len(other) != len(first):
-            raise ValueError(
-                f"session {first.sessid} has {len(first)} tracked ROIs, session {other.sessid} {len(other)}: "
-                "the same cells must be in both"
-            )
-    by_number = {t.sess_n: t for t in trackings}
-    for tracking in trackings:
-        for number, forth in tracking.transforms.items():
-            back = by_number[number].transforms.get(tracking.sess_n) if number in by_number else None
-            if back is not None and (off := _corner_shift(forth @ back)) > tolerance:
-                raise ValueError(
-                    f"transforms between sessions {tracking.sess_n} and {number} of mouse {tracking.mouseid} are not "
-                    f"inverse: there and back moves a corner by {off:.2g} pixels (tolerance {tolerance:g})"
-                )
 
 
 def threshold_masks(masks: ArrayLike, threshold: float = MASK_THRESHOLD, least: float = LEAST_PIXELS) -> np.ndarray:
@@ -237,12 +190,6 @@ def register_masks(masks: ArrayLike, matrix: ArrayLike) -> np.ndarray:
     for roi in np.flatnonzero(masks.any(axis=(1, 2))):
         moved[roi] = register_image(masks[roi], matrix) >= 0.5
     return moved
-
-
-def _corner_shift(matrix: np.ndarray, size: int = 512) -> float:
-    corners = np.array([[0, 0, 1], [size, 0, 1], [0, size, 1], [size, size, 1]], float).T
-    moved = matrix @ corners
-    return float(np.abs(moved[:2] / moved[2] - corners[:2]).max())
 
 
 def _session_number(rois: dict) -> int:

@@ -1,7 +1,11 @@
-"""Clocks of a session, and windows of frames around events, read without reading what lies between."""
+"""What a session computes on plain arrays: windows of frames around events, clocks, running and pupil.
+
+Windows are read without reading what lies between them.
+"""
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Iterator
 from typing import Any
 
@@ -15,6 +19,13 @@ from netlib.base.checks import check_array, check_number
 LONGEST = 4096
 #: Values held at once when whole traces are read (64 MB as float64).
 BLOCK = 8_000_000
+#: Largest change of the running velocity from one frame to the next (cm/s).
+LARGEST_JUMP = 50.0
+#: Fraction of lost frames above which a signal is suspect.
+TOLERATED = 0.0003
+
+
+# ---------------------------------------------------------------- windows
 
 
 def window_size(pre: float, post: float, fps: float) -> tuple[int, int]:
@@ -163,6 +174,9 @@ def _slice(data: Any, where: Any) -> np.ndarray:
         raise ValueError(f"{path}: {name} is damaged and cannot be read ({error}): fetch the file again") from error
 
 
+# ---------------------------------------------------------------- clocks
+
+
 def check_clock(name: str, times: ArrayLike) -> np.ndarray:
     """Return the times of frames (s) as an array, or raise an error if they do not increase.
 
@@ -224,3 +238,89 @@ def nearest_frames(source: np.ndarray, target: np.ndarray, *, outside: str = "ne
     if outside == "nearest":
         return frames
     return np.where((source < target[0]) | (source > target[-1]), np.nan, frames)
+
+
+# ---------------------------------------------------------------- running and pupil
+
+
+def remove_jumps(velocity: ArrayLike, largest: float = LARGEST_JUMP) -> np.ndarray:
+    """Replace by NaN what follows a jump, until the signal is back near the last good value.
+
+    Parameters
+    ----------
+    velocity : array_like, shape (n_frames,)
+        Running velocity (cm/s).
+    largest : float
+        Largest change allowed from the last good value (cm/s).
+
+    Returns
+    -------
+    ndarray, shape (n_frames,)
+
+    Examples
+    --------
+    >>> remove_jumps([1.0, 2, 90, 91, 3, 2])
+    array([ 1.,  2., nan, nan,  3.,  2.])
+    """
+    largest = check_number("largest", largest, "cm/s", 0, low_open=True)
+    clean = np.array(velocity, float)
+    known = np.flatnonzero(np.isfinite(clean))
+    values = clean[known]
+    back_at = -1
+    for jump in np.flatnonzero(np.abs(np.diff(values)) > largest) + 1:
+        if jump <= back_at:  # inside what the jump before it spoiled, or the step back
+            continue
+        back = np.abs(values[jump:] - values[jump - 1]) <= largest
+        back_at = jump + int(np.argmax(back)) if back.any() else len(values)
+        clean[known[jump:back_at]] = np.nan
+    return clean
+
+
+def bridge_nan(values: ArrayLike, name: str = "values") -> np.ndarray:
+    """Fill NaN by linear interpolation along time, at the ends by the nearest value.
+
+    Raises
+    ------
+    ValueError
+        If nothing but NaN is there.
+
+    Examples
+    --------
+    >>> bridge_nan([np.nan, 1.0, np.nan, 3.0])
+    array([1., 1., 2., 3.])
+    """
+    values = np.array(values, float)
+    good = np.isfinite(values)
+    if not good.any():
+        raise ValueError(f"{name} holds no finite value among {len(values)}: nothing can be interpolated")
+    at = np.flatnonzero(good)
+    values[~good] = np.interp(np.flatnonzero(~good), at, values[at])
+    return values
+
+
+def warn_if_lost(values: np.ndarray, name: str) -> None:
+    """Warn where more than 0.03 % of the values are lost (NaN)."""
+    fraction = float(np.mean(~np.isfinite(values)))
+    if fraction > TOLERATED:
+        text = f"{name}: {fraction:.2%} of the frames are lost, more than {TOLERATED:.2%}"
+        warnings.warn(text, UserWarning, stacklevel=3)
+
+
+def robust_scale(values: ArrayLike, low: float = 25.0, high: float = 75.0) -> np.ndarray:
+    """Subtract the median and divide by the difference of two percentiles, both without NaN.
+
+    Raises
+    ------
+    ValueError
+        If the percentiles are equal.
+
+    Examples
+    --------
+    >>> robust_scale([0.0, 1, 2, 3, 4])
+    array([-1. , -0.5,  0. ,  0.5,  1. ])
+    """
+    values = np.asarray(values, float)
+    bottom, middle, top = np.nanpercentile(values, [low, 50, high])
+    if not top > bottom:
+        raise ValueError(f"values are {bottom:g} at both percentiles {low:g} and {high:g}: they cannot be scaled")
+    return (values - middle) / (top - bottom)

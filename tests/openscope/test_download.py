@@ -14,8 +14,8 @@ import pytest
 pytest.importorskip("dandi")
 
 from netlib.base.seeds import stream
-from netlib.openscope import download as resumed_fetch
-from netlib.openscope.download import DownloadError, describe_plan, download, plan_download, select_sessions
+from netlib.openscope import dandi
+from netlib.openscope.dandi import DownloadError, describe_plan, download, plan_download, select_sessions
 
 VERSION = "/api/dandisets/000037/versions/0.230426.0054"
 SIZE = 200_000
@@ -133,7 +133,7 @@ def mice():
 @pytest.fixture
 def archive(monkeypatch, mice):
     monkeypatch.setenv("DANDI_NO_ET", "1")
-    monkeypatch.setattr(resumed_fetch, "CHUNK", 10_000)
+    monkeypatch.setattr(dandi, "CHUNK", 10_000)
     held = Archive()
     for k, row in enumerate(mice.itertuples()):
         held.add(name(row.mouseid, row.sessid), content(k))

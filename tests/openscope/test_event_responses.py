@@ -1,91 +1,38 @@
-"""Responses around events: scaling, windows, traces, differences, ratios to session 1, running and pupil."""
+"""Responses around events: windows, statistics, differences, ratios to session 1, running and pupil."""
 
 import json
 
 import numpy as np
-import pandas as pd
 import pytest
 
 from netlib.base.seeds import stream
-from netlib.openscope.decoding import BEHAVIOUR_QUANTILES, apply_scale, robust_scale, scale_factors
+from netlib.openscope.changes import flow_means, frame_means, reference_responses, relative_responses
 from netlib.openscope.responses import (
     block_differences,
     block_test,
     early_and_late,
-    flow_means,
-    frame_means,
-    group_relative,
     integrated_response,
-    pool_traces,
-    pooled_difference,
-    published_stretched_times,
-    reference_responses,
-    relative_responses,
     roi_differences,
     run_numbers,
-    sequence_traces,
     summarise,
     third_differences,
-    window_length,
-    window_times,
 )
-from netlib.statistics.permutation import compare_samples
-
-# ---------------------------------------------------------------- scaling
-
-
-def test_scale_factors_are_the_percentiles_of_each_trace_without_its_nan():
-    rng = stream(1, "scaling")
-    traces = rng.gamma(2.0, size=(500, 4))
-    traces[rng.random(traces.shape) < 0.05] = np.nan
-    factors = scale_factors(traces)
-    for k in range(4):
-        known = traces[:, k][~np.isnan(traces[:, k])]
-        low, middle, high = np.percentile(known, [5, 50, 95])
-        assert (factors.median[k], factors.spread[k], factors.n[k]) == (middle, high - low, len(known))
-
-
-def test_flat_and_empty_traces_are_flagged_and_become_nan():
-    traces = np.column_stack([np.arange(10.0), np.full(10, 3.0), np.full(10, np.nan)])
-    scaled, factors = robust_scale(traces)
-    assert factors.flat.tolist() == [False, True, True] and factors.n.tolist() == [10, 10, 0]
-    assert np.isfinite(scaled[:, 0]).all() and np.isnan(scaled[:, 1:]).all()
-    assert factors.median[1] == 3.0 and np.isnan(factors.median[2])
-
-
-def test_scaling_forgets_offset_and_gain_and_windows_take_session_factors():
-    rng = stream(2, "scaling")
-    traces = rng.normal(size=(300, 3))
-    scaled, _ = robust_scale(traces)
-    again, factors = robust_scale(traces * [2.0, 5.0, 0.1] + [1.0, -4.0, 7.0])
-    np.testing.assert_allclose(again, scaled, atol=1e-12)
-    windows = np.swapaxes((traces * [2.0, 5.0, 0.1] + [1.0, -4.0, 7.0]).reshape(30, 10, 3), 1, 2)
-    got = apply_scale(windows, factors, axis=1)
-    np.testing.assert_allclose(got, np.swapaxes(scaled.reshape(30, 10, 3), 1, 2), atol=1e-12)
-
-
-def test_running_is_scaled_by_its_quartiles():
-    speed = np.r_[np.zeros(30), np.arange(70.0)]
-    scaled, _ = robust_scale(speed, quantiles=BEHAVIOUR_QUANTILES)
-    low, middle, high = np.percentile(speed, [25, 50, 75])
-    np.testing.assert_allclose(scaled, (speed - middle) / (high - low))
-
-
-def test_scaling_says_what_is_wrong():
-    with pytest.raises(ValueError, match="first must be below"):
-        scale_factors(np.ones((3, 2)), quantiles=(95, 5))
-    with pytest.raises(ValueError, match="2 traces on axis -1: it must have 3"):
-        apply_scale(np.ones((5, 2)), scale_factors(np.ones((5, 3))))
-
+from netlib.openscope.windows import window_size, window_times
+from netlib.statistics.permutation import compare_samples, joint_difference_test
 
 # ---------------------------------------------------------------- windows and traces
 
 
+def published_stretched_times(pre, post, fps):
+    """Time axis of the published figures (s): its last label is a frame late."""
+    return np.linspace(-pre, post, sum(window_size(pre, post, fps)))
+
+
 @pytest.mark.parametrize("fps", [30.0, 30.08, 30.15])
 def test_window_times_are_frames_from_the_event_and_published_ones_stretched(fps):
-    n_pre, n_post = window_length(0.9, 0.6, fps)
+    n_pre, n_post = window_size(0.9, 0.6, fps)
     assert (n_pre, n_post) == (27, 18)
-    times = window_times(0.9, 0.6, fps)
+    times = window_times(n_pre, n_post, fps)
     assert times[n_pre] == 0 and len(times) == 45
     np.testing.assert_allclose(np.diff(times), 1 / fps)
     wrong = published_stretched_times(0.9, 0.6, fps)
@@ -117,24 +64,8 @@ def test_statistics_against_plain_formulas():
     lone = summarise(np.array([[1.0, np.nan]]))
     assert np.isnan(lone.error).all() and np.isnan(lone.center[1]) and lone.n.tolist() == [1, 0]
     assert np.isnan(summarise(np.array([[1.0, np.nan]]), stats="median").center[1])
-
-
-def test_traces_pool_sequences_then_rois_and_the_error_is_over_rois():
-    rng = stream(4, "traces")
-    a, b = rng.normal(size=(6, 3, 5)), rng.normal(size=(9, 4, 5))
-    a[0, 1] = np.nan
-    one, two = sequence_traces(a), sequence_traces(b)
-    per_roi = np.array([[np.nanmean(a[:, r, t]) for t in range(5)] for r in range(3)])
-    np.testing.assert_allclose(one.per_roi, per_roi)
-    both = pool_traces([one, two])
-    rois = np.concatenate([per_roi, b.mean(0)])
-    np.testing.assert_allclose(both.center, rois.mean(0))
-    np.testing.assert_allclose(both.error, rois.std(0, ddof=1) / np.sqrt(7))
-    assert both.n_sequences == 15 and both.n_rois.tolist() == [7] * 5
-    with pytest.raises(ValueError, match="same number"):
-        pool_traces([one, sequence_traces(b[:, :, :4])])
     with pytest.raises(ValueError, match="infinite"):
-        sequence_traces(np.full((2, 2, 2), np.inf))
+        summarise(np.full((2, 2), np.inf))
 
 
 # ---------------------------------------------------------------- differences
@@ -162,21 +93,10 @@ def test_a_planted_difference_is_found_and_its_size_recovered():
         unexpected = rng.permutation(np.arange(300) < 30)
         shared = rng.normal(size=(300, 1))  # noise common to all ROIs, as on a running mouse
         sessions.append((0.3 * shared + rng.normal(size=(300, n_rois)) + 0.4 * unexpected[:, None], unexpected))
-    summary, test = pooled_difference(sessions, n_permutations=2000, seed=1)
+    summary = summarise(np.concatenate([roi_differences(*session) for session in sessions]))
+    test = joint_difference_test(sessions, n_permutations=2000, seed=1)
     assert summary.n == 50 and float(summary.center) == pytest.approx(test.value, abs=1e-12)
     assert float(summary.center) == pytest.approx(0.4, abs=0.15) and test.p_exact < 0.01
-
-
-def test_rois_with_nan_leave_the_mean_and_the_test_alike():
-    rng = stream(7, "nan rois")
-    responses, unexpected = rng.normal(size=(200, 8)), rng.permutation(np.arange(200) < 30)
-    holes = responses.copy()
-    holes[3, 2] = holes[:, 5] = np.nan
-    with_holes = pooled_difference([(holes, unexpected)], n_permutations=200, seed=3)
-    without = pooled_difference([(np.delete(responses, [2, 5], 1), unexpected)], n_permutations=200, seed=3)
-    assert with_holes == without and with_holes[0].n == 6
-    with pytest.raises(ValueError, match="NaN in every ROI"):
-        pooled_difference([(np.full((200, 2), np.nan), unexpected)])
 
 
 def test_labels_without_effect_give_the_error_rate_they_promise_and_joint_noise_does_not_matter():
@@ -184,7 +104,7 @@ def test_labels_without_effect_give_the_error_rate_they_promise_and_joint_noise_
     for k in range(n):
         unexpected = rng.permutation(np.arange(120) < 20)
         responses = rng.normal(size=(120, 1)) + 0.2 * rng.normal(size=(120, 15))
-        below += pooled_difference([(responses, unexpected)], n_permutations=99, seed=k)[1].p_exact <= 0.1
+        below += joint_difference_test([(responses, unexpected)], n_permutations=99, seed=k).p_exact <= 0.1
     assert 3 <= below <= 19  # 99.7 % of Binomial(100, 0.1)
 
 
@@ -213,7 +133,7 @@ def test_published_differences_are_integrals_of_the_published_traces_over_the_wh
     for row, (published, sem) in rows.items():
         rate, n = np.array(traces["twop_fps"][row]), np.array(traces["nrois"][row])
         expected, unexpected = np.array(traces["trace_stats"][row])[:, :, 0]
-        assert len(expected) == sum(window_length(0.9, 0.6, rate.mean()))
+        assert len(expected) == sum(window_size(0.9, 0.6, rate.mean()))
         np.testing.assert_allclose(published_stretched_times(0.9, 0.6, rate[0]), traces["time_values"][row])
         ours = integrated_response(unexpected - expected, rate @ n / n.sum())
         # The traces pool mice, which the published integral divided by each mouse's own frame rate: they agree up to
@@ -268,17 +188,6 @@ def test_relative_responses_against_loops():
     assert own["rel_reg"].mean() == pytest.approx(1.0, abs=1e-12)  # the published 1.0 of session 1
     assert relative["rel_reg"].mean() == pytest.approx(1.5, abs=0.02)
     assert relative["rel_unexp"].mean() == pytest.approx(1.5 * (3 / 2 + 1) / 2, abs=0.02)
-
-
-def test_group_means_pool_rois_and_stand_beside_means_of_mice():
-    a = pd.DataFrame({"rel_reg": [1.0, 3.0], "rel_unexp": [2.0, np.nan]})
-    b = pd.DataFrame({"rel_reg": [7.0], "rel_unexp": [5.0]})
-    group = group_relative({6: a, 9: b})
-    reg = group.loc["rel_reg"]
-    assert reg["mean"] == pytest.approx(11 / 3) and reg["mouse_mean"] == 4.5
-    assert reg["sem"] == pytest.approx(np.std([1, 3, 7], ddof=1) / np.sqrt(3))
-    assert reg["mouse_sem"] == pytest.approx(np.std([2, 7], ddof=1) / np.sqrt(2))
-    assert group["n_rois"].tolist() == [3, 2] and group["n_mice"].tolist() == [2, 2]
 
 
 def test_denominators_near_zero_are_said_marked_or_refused():

@@ -16,7 +16,6 @@ from numpy.testing import assert_allclose
 from typer.testing import CliRunner
 
 from netlib.openscope import runner
-from netlib.openscope import runner as store
 from netlib.openscope.command import make_app
 from netlib.openscope.panels import find_panels, panel, panels_of
 from netlib.openscope.parameters import PermPar
@@ -54,7 +53,7 @@ def small_session(mouse: int, line: str, plane: str, number: int, schedule) -> S
 @pytest.fixture
 def quick_pictures(monkeypatch):
     """Pictures that take no time, where they are not what is tested."""
-    monkeypatch.setattr(store, "_svg", lambda _, title: f"<?xml {title}".encode())
+    monkeypatch.setattr(runner, "_svg", lambda _, title: f"<?xml {title}".encode())
 
 
 @pytest.fixture(scope="module")
@@ -307,7 +306,7 @@ def test_other_seeds_powers_and_sessions_are_computed(sessions, tmp_path, quick_
 
 def test_full_power_goes_to_the_published_place():
     one = panel("analysis", "4", "D")
-    assert store.place_of(one, one.run_parameters(full_power=True), "out").svg == Path(
+    assert runner.place_of(one, one.run_parameters(full_power=True), "out").svg == Path(
         "out/analysis_paper/Fig4/panel_D.svg"
     )
 
@@ -330,11 +329,21 @@ def test_published_data_are_drawn_without_sessions(reference_folder, tmp_path):
     assert "is not there: plot_only draws from kept data" in outcomes[0].message
 
 
+def change_panel(monkeypatch, name, **changes):
+    """Let the runner find a panel with another function."""
+
+    def changed(*arguments):
+        found = find_panels(*arguments)
+        return [dataclasses.replace(one, **changes) if one.name == name else one for one in found]
+
+    monkeypatch.setattr(runner, "find_panels", changed)
+
+
 def test_a_panel_that_fails_stops_no_other(sessions, tmp_path, quick_pictures, monkeypatch):
     def broken(*_):
         raise KeyError("nothing to see")
 
-    monkeypatch.setattr("netlib.openscope.panel_examples.imaging_planes", broken)
+    change_panel(monkeypatch, "dataset Fig 1B", compute=broken)
     outcomes = run_panels("dataset", "1,8", "AB", sessions=sessions, output=tmp_path)
     assert [o.state for o in outcomes] == ["schematic", "failed", "computed", "computed"]
     assert outcomes[1].message == "dataset Fig 1B: nothing to see" and "broken" in outcomes[1].trace
@@ -351,10 +360,14 @@ def test_a_failure_midway_leaves_the_panel_as_it_was(sessions, tmp_path, monkeyp
         raise OSError("the disk is full")
 
     target = {
-        "drawing": "netlib.openscope.figures_examples.draw_imaging_planes", "picture": "netlib.openscope.runner._svg",
-        "data": "netlib.openscope.runner._json", "rename": "os.replace",
-    }  # fmt: skip
-    monkeypatch.setattr(target[breaks], fail)
+        "picture": "netlib.openscope.runner._svg",
+        "data": "netlib.openscope.runner._json",
+        "rename": "os.replace",
+    }
+    if breaks == "drawing":
+        change_panel(monkeypatch, "dataset Fig 1B", draw=fail)
+    else:
+        monkeypatch.setattr(target[breaks], fail)
     (outcome,) = run_panels("dataset", "1", "B", overwrite=True, **options)
     assert outcome.state == "failed" and "the disk is full" in outcome.message
     assert {path: (tmp_path / path).read_bytes() for path in files(tmp_path)} == before
@@ -362,8 +375,8 @@ def test_a_failure_midway_leaves_the_panel_as_it_was(sessions, tmp_path, monkeyp
 
 KILLED = """
     import json, os, sys, time
-    from netlib.openscope import runner, store
-    write = store.atomic_write
+    from netlib.openscope import runner
+    write = runner.atomic_write
 
     def slow(path, _):
         def half(file):
@@ -373,14 +386,14 @@ KILLED = """
             time.sleep(60)
         write(path, half)
 
-    store.atomic_write = slow
+    runner.atomic_write = slow
     runner.run_panels("analysis", "4", "G", output=sys.argv[1], plot_only=True, full_power=True)
 """
 
 
 def test_a_killed_run_leaves_no_half_written_panel(sessions, tmp_path):
     (made,) = run_panels("analysis", "4", "G", sessions=sessions, output=tmp_path, full_power=False, n_permutations=LOW)
-    place = store.place_of(panel("analysis", "4", "G"), panel("analysis", "4", "G").parameters, tmp_path)
+    place = runner.place_of(panel("analysis", "4", "G"), panel("analysis", "4", "G").parameters, tmp_path)
     place.data.parent.mkdir(parents=True)
     place.data.write_bytes(made.place.data.read_bytes())
     process = subprocess.Popen(
@@ -427,6 +440,12 @@ def test_options_that_contradict_each_other(sessions):
 
 def run(*arguments: str):
     return CliRunner().invoke(make_app(), list(arguments))
+
+
+def test_the_command_is_light_to_import():
+    heavy = ("matplotlib", "sklearn", "h5py", "pandas", "netlib.openscope.panels")
+    code = f"import sys, netlib.openscope.command; print([m for m in {heavy} if m in sys.modules])"
+    assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout == "[]\n"
 
 
 def test_command_lists_the_panels():
@@ -478,8 +497,8 @@ def test_command_download_plans_by_mouse_and_session(reference_folder, tmp_path,
         row = {"mouse_n": 6, "sess_n": 1, "path": "sub-1/a.nwb", "size": 5_000_000, "have": 0, "state": "missing"}
         return pd.DataFrame([row])
 
-    monkeypatch.setattr("netlib.openscope.download.plan_download", plan)
-    monkeypatch.setattr("netlib.openscope.download.download", lambda plan, **options: fetched.append(options))
+    monkeypatch.setattr("netlib.openscope.dandi.plan_download", plan)
+    monkeypatch.setattr("netlib.openscope.dandi.download", lambda plan, **options: fetched.append(options))
     table = reference_folder / "openscope" / "mouse_df.csv"
     where = ("--datadir", str(tmp_path), "--mouse-table", str(table), "--mouse", "6", "--mouse", "9", "--session", "1")
     result = run("download", *where, "--dry-run")
@@ -528,14 +547,14 @@ def test_every_panel_runs_on_simulated_mice(simulated, tmp_path, paper, figure):
         assert outcome.state == ("computed" if one.computable else "schematic"), outcome.trace
         if one.computable:
             assert outcome.place.svg.stat().st_size > 2000
-            data = store.read_data(outcome.place.data)
+            data = runner.read_data(outcome.place.data)
             assert differing_free(data, quick(one))
             again = run_panel(one, quick(one), dataclasses.replace(settings, plot_only=True), None)
             assert again.state == "redrawn"
 
 
 def differing_free(data, parameters) -> bool:
-    return store.differing_parameters(data, parameters) == []
+    return runner.differing_parameters(data, parameters) == []
 
 
 @pytest.mark.slow

@@ -15,7 +15,6 @@ from netlib.openscope.decoding import (
     decode_timecourse,
     decoder_scores,
     fit_decoder,
-    pool_decodings,
     prepare_split,
 )
 from netlib.statistics.permutation import exact_p
@@ -279,17 +278,6 @@ def test_time_course_finds_the_frames_that_know():
     times = 1.5 * np.arange(80)
     blocked = decode_timecourse(windows[:, :, 1:3], labels, times, decode=decode_blocked, block=6.0, n_repeats=1)
     assert blocked.scores[ACCURACY][1] > 0.9 > 0.45 > blocked.scores[ACCURACY][0]
-
-
-def test_pooling_over_mice():
-    runs = [decode_published(*gabors(s, n=40, rois=5), n_splits=3, n_shuffles=4, seed=s) for s in (1, 2, 3)]
-    pooled = pool_decodings(runs)
-    means = [r.scores[ACCURACY].mean() for r in runs]
-    assert pooled["mean"] == pytest.approx(np.mean(means)) and pooled["n"] == 3
-    assert pooled["sem"] == pytest.approx(np.std(means, ddof=1) / np.sqrt(3))
-    np.testing.assert_allclose(pooled["null"], np.mean([r.null[ACCURACY] for r in runs], axis=0))
-    with pytest.raises(ValueError, match="different nulls"):
-        pool_decodings([runs[0], decode_published(*gabors(1, n=40, rois=5), n_splits=3)])
 
 
 def test_unusable_input_is_named():

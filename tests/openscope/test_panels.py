@@ -9,15 +9,8 @@ import pytest
 from matplotlib.figure import Figure
 from numpy.testing import assert_allclose
 
-from netlib.openscope import (
-    figures as two_photon,
-)
-from netlib.openscope import (
-    figures as two_photon_points,
-)
-from netlib.openscope import (
-    figures_examples as two_photon_traces,
-)
+from netlib.openscope import figures, figures_examples
+from netlib.openscope.metadata import GROUPS
 from netlib.openscope.panels import PAPERS, find_panels, panel, panels_of
 from netlib.openscope.parameters import PAPER_SEED, Parameters, PermPar, StimPar, least_permutations
 from netlib.openscope.runner import differing_parameters
@@ -152,7 +145,7 @@ def test_published_data_are_drawn(reference_folder, place):
     assert len(shown) == (12 if place == "2A" else 4)
     assert all(ax.has_data() for ax in shown)
     titles = {ax.get_title() for ax in shown} | {ax.get_ylabel().split("\n")[0] for ax in shown}
-    assert set(two_photon.GROUPS) <= titles
+    assert set(GROUPS) <= titles
 
 
 def drawn_points(ax) -> dict[float, float]:
@@ -203,7 +196,7 @@ def test_traces_around_an_onset_lie_before_and_after_it():
         "trace_stats": np.ones((2, 60, 2)),
     }
     data = {"trace_df": {k: {"0": v} for k, v in table.items()}, "extrapar": {"split": "unexp_lock"}}
-    before, after = (line.get_xdata() for line in two_photon_traces.draw_traces(data).axes[0].lines[:2])
+    before, after = (line.get_xdata() for line in figures_examples.draw_traces(data).axes[0].lines[:2])
     assert_allclose([before[0], before[-1], after[0], after[-1]], [-2, -1 / 30, 0, 59 / 30], atol=1e-12)
 
 
@@ -214,9 +207,9 @@ def test_tracked_usis_are_all_drawn(reference_folder):
 
 
 def test_few_permutations_show_fewer_stars():
-    assert two_photon.least_p({"permpar": {"n_perms": 100_000, "multcomp": 60, "tails": "hi"}}) == pytest.approx(6e-4)
-    assert two_photon.least_p({}) == 0
-    assert [two_photon.stars(0.0, p) for p in (0.0, 0.005, 0.02, 0.05)] == ["***", "**", "*", ""]
+    assert figures.least_p({"permpar": {"n_perms": 100_000, "multcomp": 60, "tails": "hi"}}) == pytest.approx(6e-4)
+    assert figures.least_p({}) == 0
+    assert [figures.stars(0.0, p) for p in (0.0, 0.005, 0.02, 0.05)] == ["***", "**", "*", ""]
 
 
 @pytest.mark.parametrize(
@@ -231,4 +224,4 @@ def test_few_permutations_show_fewer_stars():
 )
 def test_data_that_cannot_be_drawn_are_refused(data, words):
     with pytest.raises(ValueError, match=words):
-        two_photon_points.draw_points(data)
+        figures.draw_points(data)

@@ -5,18 +5,16 @@ import json
 import numpy as np
 import pytest
 
+from netlib.openscope.changes import StimulusPair, stimulus_change
 from netlib.openscope.published import (
     correlation_table,
-    idx_by_group,
     mean_abs_usi_table,
     mouse_level_table,
-    percent_significant_table,
     session_tests_table,
-    stimulus_change_table,
     usi_frame,
     variance_table,
 )
-from netlib.statistics.permutation import published_binomial_p
+from netlib.statistics.permutation import percent_test, published_binomial_p
 
 N = 100_000
 
@@ -100,20 +98,19 @@ def test_correlations_between_sessions(panels):
 
 
 def test_percents_of_significant_rois(panels):
-    path, table = panels("Fig4_panel_D")
-    for source in (path, {"perc_sig_df": table}):
-        found = percent_significant_table(source).set_index(["line", "plane", "tail"])
-        assert len(found) == 12
-        for group, row in rows(table):
-            for tail, short in (("low", "sig_lo"), ("high", "sig_hi"), ("positive", "pos")):
-                name = f"perc_{short}_idxs"
-                here = found.loc[(*group, tail)]
-                assert here["percent"] == pytest.approx(row[name], abs=1e-12)
-                assert here["ci"] == pytest.approx(row[f"{name}_CIs"], abs=1e-12)
-                assert here["null_ci"] == pytest.approx(row[f"{name}_null_CIs"], abs=1e-12)
-                assert here["raw_p"] == pytest.approx(row[f"{name}_raw_p_vals"], abs=1e-13)
-                assert here["p"] == pytest.approx(row[f"{name}_p_vals"], abs=1e-12)
-                assert here["std"] == pytest.approx(row[f"{name}_stds"], rel=0.06)
+    counts = {"sig_lo": ("n_signif_lo", 0.025), "sig_hi": ("n_signif_hi", 0.025), "pos": ("n_pos", 0.5)}
+    published = list(rows(panels("Fig4_panel_D")[1]))
+    assert len(published) == 4
+    for _, row in published:
+        for short, (counted, chance) in counts.items():
+            name = f"perc_{short}_idxs"
+            here = percent_test(row[counted], int(np.sum(row["nrois"])), chance, multcomp=8)
+            assert here["percent"] == pytest.approx(row[name], abs=1e-12)
+            assert here["ci"] == pytest.approx(row[f"{name}_CIs"], abs=1e-12)
+            assert here["null_ci"] == pytest.approx(row[f"{name}_null_CIs"], abs=1e-12)
+            assert here["raw_p"] == pytest.approx(row[f"{name}_raw_p_vals"], abs=1e-13)
+            assert here["p"] == pytest.approx(row[f"{name}_p_vals"], abs=1e-12)
+            assert here["std"] == pytest.approx(row[f"{name}_stds"], rel=0.06)
 
 
 def test_the_published_count_loses_a_roi_to_rounding(panels):
@@ -126,9 +123,10 @@ def test_the_published_count_loses_a_roi_to_rounding(panels):
 def test_groups_hold_the_tracked_rois(panels):
     path, table = panels("Fig4_panel_F")
     frame = usi_frame(path)
+    assert frame.equals(usi_frame({"idx_only_df": table}))
     assert len(frame) == 3480 and frame.groupby("session").size().tolist() == [1160] * 3
-    sizes = {key: len(v) for key, v in idx_by_group({"idx_only_df": table}).items() if key[2] == 1}
-    assert sizes == {
+    sizes = frame.groupby(["line", "plane", "session"]).size().to_dict()
+    assert {key: n for key, n in sizes.items() if key[2] == 1} == {
         ("L23-Cux2", "dend", 1): 254,
         ("L23-Cux2", "soma", 1): 261,
         ("L5-Rbp4", "dend", 1): 516,
@@ -137,13 +135,19 @@ def test_groups_hold_the_tracked_rois(panels):
 
 
 def test_change_of_gabor_indices_follows_from_their_sizes(panels):
-    path = panels("Fig4_panel_F")[0]
-    found = stimulus_change_table(path, path, n_permutations=1000, n_resamples=100)
+    frame = usi_frame(panels("Fig4_panel_F")[0])
     size = {(*g, r["sess_ns"]): r["abs_roi_idx_stats"][0] for g, r in rows(panels("Fig4_panel_G")[1])}
-    for line, plane in {key[:2] for key in size}:
+    groups = {key[:2] for key in size}
+    pairs = {}
+    for line, plane in groups:
+        own = frame[(frame["line"] == line) & (frame["plane"] == plane)]
+        first, last = (np.abs(own.loc[own["session"] == n, "usi"].to_numpy()) for n in (1, 3))
+        pairs[f"{line} {plane}"] = StimulusPair(first, last, first, last)  # one stimulus twice
+    found = stimulus_change(pairs, n_permutations=1000, n_resamples=100)
+    for line, plane in groups:
         expected = abs(size[line, plane, 3] / size[line, plane, 1] - 1)
         assert found.loc[f"{line} {plane}", "gabors"] == pytest.approx(expected, abs=1e-12)
-    assert (found["difference"] == 0).all() and (found["p_exact"] == 1).all()  # one stimulus twice
+    assert (found["difference"] == 0).all() and (found["p_exact"] == 1).all()
 
 
 def test_mice_beside_pooled_rois(panels):

@@ -21,8 +21,7 @@ from _session_maker import (
 
 from netlib.openscope.mice import MouseTable
 from netlib.openscope.nwb_writing import write_session
-from netlib.openscope.schedule import COLUMNS
-from netlib.openscope.schedule import RAGGED_COLUMNS as RAGGED
+from netlib.openscope.schedule import COLUMNS, RAGGED
 from netlib.openscope.session import Session
 
 SPIKES = [np.array([1.0, 2.5]), np.empty(0), np.array([7.25])]

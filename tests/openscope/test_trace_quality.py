@@ -6,8 +6,7 @@ import pytest
 from scipy import stats
 
 from netlib.base.seeds import stream
-from netlib.openscope.usi import (
-    active_rois,
+from netlib.openscope.quality import (
     choose_by_selectivity,
     choose_responsive,
     correlation_histogram,
@@ -94,18 +93,6 @@ def test_smoothing_reveals_correlation_that_noise_hides():
     traces = shared + 2.0 * rng.normal(size=(4000, 12))
     raw, smooth = (np.median(pairwise_correlations(traces, n)[np.triu_indices(12, 1)]) for n in (1, 4))
     assert raw == pytest.approx(0.2, abs=0.04) and smooth > raw + 0.15
-
-
-def test_active_rois_need_more_than_single_frames():
-    rng = stream(8, "active")
-    traces = 0.1 * rng.normal(size=(3000, 4))
-    traces[100:106, 1] += 5.0
-    traces[::500, 2] += 5.0  # single frames, which the median filter takes out
-    traces[:, 3] = np.nan
-    assert active_rois(traces, n_sd=6.0).tolist() == [False, True, False, False]
-    assert active_rois(traces)[1]
-    with pytest.raises(ValueError, match="even"):
-        active_rois(traces, 4)
 
 
 # ---------------------------------------------------------------- examples

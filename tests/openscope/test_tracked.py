@@ -8,18 +8,15 @@ import pytest
 from scipy import stats
 
 from netlib.base.seeds import stream
+from netlib.openscope.changes import StimulusPair, change, stimulus_change
 from netlib.openscope.published import (
     correlation_table,
-    idx_by_group,
     mean_abs_usi_table,
     mouse_level_table,
-    percent_significant_table,
     session_tests_table,
-    stimulus_change_table,
     usi_frame,
     variance_table,
 )
-from netlib.openscope.responses import StimulusPair, change, stimulus_change
 from netlib.openscope.usi import mean_abs_sem, pairing_density, tracked_correlation, variance_std
 from netlib.statistics.mice import (
     design_effect,
@@ -187,7 +184,6 @@ def test_both_layouts_give_one_table_whatever_the_order_of_rows():
     )
     first, last = (usi_frame(frame).query("session == @s") for s in (1, 3))
     assert (first[["mouse", "roi"]].to_numpy() == last[["mouse", "roi"]].to_numpy()).all()
-    assert list(idx_by_group(frame)) == [("L5", "soma", s) for s in (1, 2, 3)]
 
 
 def test_tables_put_each_p_value_in_the_rows_of_its_two_sessions():
@@ -205,8 +201,6 @@ def test_tables_put_each_p_value_in_the_rows_of_its_two_sessions():
 
 
 def test_tables_refuse_what_they_cannot_read():
-    with pytest.raises(KeyError, match="percentile"):
-        percent_significant_table(tidy())
     with pytest.raises(KeyError, match="columns \\['usi'\\]"):
         usi_frame(tidy().drop(columns="usi"))
     with pytest.raises(ValueError, match="1 NaN"):
@@ -217,19 +211,6 @@ def test_tables_refuse_what_they_cannot_read():
         usi_frame({"extrapar": {"seed": 1}})
     with pytest.raises(ValueError, match="needs both"):
         correlation_table(tidy().query("session < 3"), n_permutations=100)
-
-
-def test_percent_and_change_tables_of_a_tidy_frame():
-    frame = tidy().assign(percentile=lambda f: np.where(f["usi"] > 0.3, 99.0, 50.0))
-    table = percent_significant_table(frame)
-    assert len(table) == 9 and set(table["tail"]) == {"low", "high", "positive"}
-    high = table.query("tail == 'high' and session == 1")
-    assert high["k"].item() == (frame.query("session == 1")["usi"] > 0.3).sum()
-    changes = stimulus_change_table(frame, tidy(1), n_permutations=500, n_resamples=100)
-    m = [np.abs(frame.query("session == @s")["usi"]).mean() for s in (1, 3)]
-    assert changes.loc["L5 soma", "gabors"] == pytest.approx(abs(m[1] / m[0] - 1))
-    mixed = stimulus_change_table(frame, frame[::-1], n_permutations=500, n_resamples=100)
-    assert np.abs(mixed[["difference", "null_low", "null_high"]]).max(axis=None) < 1e-12  # paired by ROI, not by row
 
 
 def clustered(n_mice, seed, spread=1.0, n=50):

@@ -165,8 +165,8 @@ def test_free_shuffles_fail_when_trials_remember_and_whole_runs_do_not():
     "responses, unexpected, message",
     [
         ([[1.0], [np.nan], [2.0]], [0, 1, 0], r"responses\[1, 0\]"),
-        ([[1.0], [2.0]], [0, 1, 0], "one value per row"),
-        ([[1.0], [2.0]], [0, 0], "needs both kinds"),
+        ([[1.0], [2.0]], [0, 1, 0], "one per trial"),
+        ([[1.0], [2.0]], [0, 0], "both kinds must occur"),
         ([[1.0], [2.0]], [0, 2], "True and False"),
         ([1.0, 2.0], [0, 1], "dimensions"),
         ([[1.0], [2.0], [3.0]], [0, 1, 0], "only 3 different"),
