@@ -1,4 +1,7 @@
-"""What simulations say: curves, checkpoints, similarity of weights, what could be learned at best, comparisons."""
+"""What simulations say: learning curves, checkpoints, weights, comparisons; one run in detail; forgetting.
+
+:func:`forgetting_table` follows the published analysis: curves of groups of simulations, a Lomax fit, relearning times.
+"""
 
 from __future__ import annotations
 
@@ -32,9 +35,6 @@ __all__ = [
     "view_simulation",
     "weight_similarity",
 ]
-
-
-# -------------------- What simulations say: curves, checkpoints, similarity of weights, what could be learned at ...
 
 
 def curve_table(result: Result, level: float = 0.95) -> pd.DataFrame:
@@ -252,7 +252,7 @@ def _mean(values: np.ndarray) -> np.ndarray:
     return np.divide(total, good.sum(0), out=np.full(total.shape, np.nan), where=good.sum(0) > 0)
 
 
-# -------------------- One simulation in detail, for looking at
+# ---------------------------------------------------------------- one simulation in detail
 
 
 @dataclass(frozen=True)
@@ -387,7 +387,7 @@ def _in_a_row(pattern: np.ndarray, correct: np.ndarray, sets: np.ndarray, n_patt
     return found
 
 
-# -------------------- How fast what was learned is lost, and learned again
+# ---------------------------------------------------------------- forgetting and relearning
 
 
 @dataclass(frozen=True)
