@@ -9,7 +9,7 @@ import pytest
 from netlib.networks import preset, set_values
 from netlib.networks.pynn import BACKENDS, missing_tools
 from netlib.sweep import load_table, mean_interval
-from netlib.v1.theory import simulators
+from netlib.v1.simulators import simulators
 
 OTHERS = ("brian2", "neuron")
 STORED = Path(__file__).parents[2] / "FINAL_notebooks" / "results" / "simulators.csv"

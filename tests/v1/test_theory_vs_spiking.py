@@ -10,7 +10,7 @@ from netlib.lgn import ChannelRates
 from netlib.networks import input_rates, preset, rate_drive, run_ring
 from netlib.stimuli import Grating, Protocol
 from netlib.v1 import theory as module
-from netlib.v1.learning import _shared, plastic_twins
+from netlib.v1.simulators import _shared, plastic_twins
 
 
 def test_input_is_that_of_the_preset():
