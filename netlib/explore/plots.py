@@ -18,6 +18,7 @@ from netlib.figures.tuning import fitted
 from netlib.stimuli.movie import Movie
 
 __all__ = ["Plots", "movie_uri"]
+
 #: Most spikes drawn of a population; the rest are left out evenly.
 MOST_SPIKES = 6000
 MARKS = ("circle", "square", "triangle", "diamond", "inverted_triangle", "star")

@@ -7,9 +7,7 @@ from typing import Annotated, Any
 
 import typer
 
-from netlib.base.checks import check_choice
 from netlib.base.command import refused
-from netlib.openscope.panels import PAPERS, find_panels
 
 __all__ = ["add_to", "make_app"]
 
@@ -45,10 +43,10 @@ def figures(
 ) -> None:
     """Make panels of the papers' figures: data (JSON) and picture (SVG) of each."""
     with refused():
-        check_choice("paper", paper, PAPERS)
-        chosen = find_panels(paper, figure, panel)
         if list_:
-            for one in chosen:
+            from netlib.openscope.panels import find_panels
+
+            for one in find_panels(paper, figure, panel):
                 n = one.parameters.permpar.n_perms if one.low_power else 0
                 power = f"  [{one.low_power} permutations, {n} at full power]" if n else ""
                 kind = "" if one.computable else "  (schematic)"
