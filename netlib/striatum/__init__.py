@@ -10,14 +10,10 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
     __name__,
     submod_attrs={
         "analysis": [
-            "Forgetting",
             "SimulationView",
             "checkpoint_table",
             "compare",
             "curve_table",
-            "fit_forgetting",
-            "forgetting_table",
-            "relearning_time",
             "separability_bound",
             "similarity_table",
             "view_simulation",
@@ -25,6 +21,7 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
         ],
         "engine": ["Run", "patterns_fire", "simulate"],
         "experiment": ["Result", "run_simulations"],
+        "forgetting": ["Forgetting", "fit_forgetting", "forgetting_table", "relearning_time"],
         "grid": ["BLOCKS", "Setting", "article_grid", "run_grid", "summary_table"],
         "model": ["LEGACY", "Parameters", "Phase", "Plan", "draw_plan"],
         "on_nest": ["simulate_on_nest"],

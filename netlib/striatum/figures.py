@@ -12,8 +12,9 @@ from matplotlib.figure import Figure
 
 from netlib.base.checks import check_choice, check_type
 from netlib.figures.style import PALETTE, new_axes, new_figure, save, styled
-from netlib.striatum.analysis import Forgetting, SimulationView, curve_table, view_simulation
+from netlib.striatum.analysis import SimulationView, curve_table, view_simulation
 from netlib.striatum.experiment import Result
+from netlib.striatum.forgetting import Forgetting
 from netlib.striatum.model import Parameters
 
 __all__ = [

@@ -13,8 +13,9 @@ import pandas as pd
 from tqdm.auto import tqdm
 
 from netlib.base.checks import check_choice, check_integer, check_type
-from netlib.striatum.analysis import checkpoint_table, forgetting_table
+from netlib.striatum.analysis import checkpoint_table
 from netlib.striatum.experiment import Result, run_simulations
+from netlib.striatum.forgetting import forgetting_table
 from netlib.striatum.model import Parameters
 from netlib.striatum.options import article, default_n_patterns
 
