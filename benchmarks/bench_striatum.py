@@ -1,10 +1,16 @@
 """One simulation of the striatal article: the compiled engine against the same rules, step by step, in plain Python."""
 
+import sys
+from pathlib import Path
+
 from timing import Clock, measure, ratio, show  # before NumPy: it sets its threads
 
 # isort: split
 
-from netlib.striatum import article, draw_plan, simulate, simulate_by_steps
+from netlib.striatum import article, draw_plan, simulate
+
+sys.path.append(str(Path(__file__).resolve().parents[1] / "tests/striatum"))
+from _step_by_step import simulate_by_steps
 
 FAST, SLOW = "compiled", "step by step"
 

@@ -20,7 +20,7 @@ from netlib.stimuli import Grating, MotionCloud, NaturalMovie, Protocol
 from netlib.sweep import grid, sweep
 from netlib.tuning import tuning_curves, tuning_table
 from netlib.v1.full_chain import for_photographs
-from netlib.v1.static_ring import ring_response
+from netlib.v1.sweeps import ring_response
 
 SEED = 1
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.metadata
 import importlib.util
 import json
 import os
@@ -11,6 +10,7 @@ import re
 import shutil
 import subprocess
 import sys
+import textwrap
 import time
 import tomllib
 from pathlib import Path
@@ -142,6 +142,8 @@ def _packages() -> dict[str, dict[str, dict[str, Any]]]:
 
 def _requirements() -> dict[str, list[str]]:
     """Requirements of the core and of each extra: of the checkout, where there is one, else as installed."""
+    from importlib import metadata  # the command starts with this file, and this is its slowest import
+
     checkout = Path(netlib.__file__).parents[1] / "pyproject.toml"
     if checkout.is_file():  # what was installed may be older
         project = tomllib.loads(checkout.read_text(encoding="utf-8")).get("project", {})
@@ -149,8 +151,8 @@ def _requirements() -> dict[str, list[str]]:
             return {"core": project["dependencies"], **project["optional-dependencies"]}
     groups: dict[str, list[str]] = {"core": []}
     try:
-        lines = importlib.metadata.requires("netlib") or []
-    except importlib.metadata.PackageNotFoundError:
+        lines = metadata.requires("netlib") or []
+    except metadata.PackageNotFoundError:
         lines = []
     for line in lines:
         extra = re.search(r"extra == ['\"]([\w-]+)['\"]", line)
@@ -159,9 +161,11 @@ def _requirements() -> dict[str, list[str]]:
 
 
 def _installed(requirement: Any) -> dict[str, Any]:
+    from importlib import metadata
+
     try:
-        version = importlib.metadata.version(requirement.name)
-    except importlib.metadata.PackageNotFoundError:
+        version = metadata.version(requirement.name)
+    except metadata.PackageNotFoundError:
         version = None
     fits = version is not None and requirement.specifier.contains(version, prereleases=True)
     return {"wanted": str(requirement.specifier), "installed": version, "fits": fits}
@@ -235,7 +239,7 @@ def _todo(found: dict[str, Any]) -> list[str]:
 
 def to_text(found: dict[str, Any]) -> str:
     """What :func:`examine` found, as lines to read."""
-    python, caches = found["python"], found["caches"]
+    python = found["python"]
     lines = [
         f"netlib     {found['netlib']['version']} in {found['netlib']['folder']}",
         f"Python     {python['version']} at {python['executable']}",
@@ -248,7 +252,7 @@ def to_text(found: dict[str, Any]) -> str:
         said = f"ran 10 ms of a small ring ({ran['seconds']:.1f} s)" if ran["works"] else f"FAILS: {ran['error']}"
         lines.append(f"{engine:10} {said}")
     lines.append(f"compiler   {found['compiler'] or 'none'}")
-    for name, cache in caches.items():
+    for name, cache in found["caches"].items():
         lines.append(f"cache      {name}: {cache['files']} files, {cache['MB']:g} MB in {cache['folder']}")
     lines += [f"kernel     {found['notebook_kernel'] or 'none'}", f"browser    {found['browser'] or 'none'}", ""]
     lines.append("netlib works." if found["core_works"] else "netlib does NOT work: see below.")
@@ -259,10 +263,8 @@ def _doubt(package: dict[str, Any]) -> str:
     return "" if package["fits"] or package["installed"] is None else f" (wanted {package['wanted']})"
 
 
-def _wrapped(group: str, names: list[str], width: int = 110) -> str:
-    import textwrap
-
-    return textwrap.fill(", ".join(names), width, initial_indent=f"{group:10} ", subsequent_indent=" " * 11)
+def _wrapped(group: str, names: list[str]) -> str:
+    return textwrap.fill(", ".join(names), 110, initial_indent=f"{group:10} ", subsequent_indent=" " * 11)
 
 
 def doctor(

@@ -13,30 +13,19 @@ import numpy as np
 from netlib.base.checks import check_choice, check_number
 from netlib.registry import offered
 
-__all__ = ["EXERCISES", "ask", "check", "right_answer"]
+__all__ = ["EXERCISES", "ask", "check"]
 
 #: The exercises of all applications by name, in the order of the notebooks.
 EXERCISES = offered("exercises")
 
 
-def right_answer(name: str) -> float:
-    """Our answer to an exercise, computed now.
+def ask(name: str) -> None:
+    """Print what an exercise asks.
 
     Raises
     ------
     ValueError
         If there is no such exercise; the nearest name is suggested.
-
-    Examples
-    --------
-    >>> round(right_answer("cloud_width"), 2)
-    17.95
-    """
-    return _find(check_choice("exercise", name, EXERCISES))
-
-
-def ask(name: str) -> None:
-    """Print what an exercise asks.
 
     Examples
     --------
@@ -92,4 +81,5 @@ def _plain(answer: object) -> object:
 
 @functools.cache
 def _find(name: str) -> float:
+    """Our answer to an exercise, computed once."""
     return float(EXERCISES[name].find())

@@ -130,6 +130,8 @@ def test_a_simulator_that_fails_is_reported(monkeypatch, program, error):
     assert ran["error"] == error
 
 
-def test_it_starts_without_a_simulator():
-    code = "import sys, netlib.doctor; print({'nest', 'pyNN', 'brian2', 'numba', 'matplotlib'} & set(sys.modules))"
+@pytest.mark.parametrize("module", ["netlib.doctor", "netlib.cli"])
+def test_the_command_starts_without_what_is_heavy(module):
+    heavy = {"nest", "pyNN", "brian2", "numba", "matplotlib", "scipy", "pandas", "panel", "lmfit", "sklearn"}
+    code = f"import sys, {module}; print({heavy} & set(sys.modules))"
     assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout == "set()\n"

@@ -9,19 +9,10 @@ import lazy_loader
 __getattr__, __dir__, __all__ = lazy_loader.attach(
     __name__,
     submod_attrs={
-        "page": ["Explorer", "serve"],
-        "plots": ["plot_result"],
-        "run": [
-            "BREAKS",
-            "Break",
-            "Bump",
-            "Measures",
-            "Result",
-            "compute",
-            "shown_movie",
-            "tuning_protocol",
-            "turned_rates",
-        ],
+        "breaks": ["BREAKS", "Break"],
+        "explorer": ["Explorer", "serve"],
+        "picture": ["plot_result"],
+        "run": ["Bump", "Measures", "Result", "compute", "shown_movie", "tuning_protocol", "turned_rates"],
         "state": ["ExplorerState", "LIMITS", "NETWORKS", "PLASTICITY", "STIMULI", "to_python"],
     },
 )

@@ -17,7 +17,7 @@ def explore(
 ) -> None:
     """Open a page with sliders for stimulus, network and plasticity, and what the network does with them."""
     with refused(ValueError, ImportError, OSError):
-        from netlib.explore.page import serve
+        from netlib.explore.explorer import serve
 
         serve(port, browser=browser, ready=lambda address: typer.echo(f"The explorer is at {address} (Ctrl-C ends it)"))
 

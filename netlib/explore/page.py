@@ -1,30 +1,27 @@
-"""The explorer's page: controls to the left, what the network does to the right."""
+"""The explorer's page, in Panel: controls to the left, what the network does to the right.
+
+Networks run in one thread beside the page, so that it stays alive.
+"""
 
 from __future__ import annotations
 
-import base64
 import dataclasses
-import errno
-import importlib.util
-import re
-import webbrowser
+import threading
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from html import escape
 from typing import Any
 
 import panel as pn
 
-from netlib.base.checks import check_integer
-from netlib.explore.plots import Plots, movie_uri, plot_result
-from netlib.explore.run import BREAKS, Measures, Result, Worker, compute, outcome_of
+from netlib.explore.breaks import BREAKS
+from netlib.explore.plots import Plots, movie_uri
+from netlib.explore.run import Measures, Result, compute
 from netlib.explore.state import LIMITS, NETWORKS, PLASTICITY, STIMULI, ExplorerState, to_python
-from netlib.figures.style import Picture
 
-__all__ = ["Controls", "Explorer", "Page", "sentence", "serve"]
+__all__ = ["Controls", "Page", "Worker", "differences", "sentence"]
 
-
-# -------------------- The explorer's sliders, boxes and lists, and the state that they stand for
-
+# ---------------------------------------------------------------- controls
 
 #: What the page calls the preset's own value of ``ratio`` and ``delay``.
 OWN = "preset's"
@@ -154,8 +151,7 @@ class Controls:
         return pn.Row(self.sliders[name], self.boxes[name], margin=0, height=34)
 
 
-# -------------------- The explorer's page: controls to the left, what the network does to the right
-
+# ---------------------------------------------------------------- the page
 
 #: What fails to be a state, and how; other errors are faults of ours and are shown with their kind.
 REFUSALS = (ValueError, TypeError)
@@ -174,7 +170,6 @@ BUTTON = """
 .bk-btn-primary { background: #0072B2 !important; color: white !important; }
 """
 OUTLINE = ".bk-btn { border: 1px solid #0072B2 !important; color: #0072B2 !important; background: white !important; }"
-STATUS = {"font-size": "12px", "white-space": "nowrap"}
 TEXT = {"font-size": "13px", "line-height": "1.35", "color": "#222"}
 FRAME = {"font-family": "Helvetica, Arial, sans-serif", "background": "white"}
 
@@ -377,199 +372,54 @@ def sentence(measures: Measures) -> str:
     return "; ".join(parts)
 
 
-# -------------------- The explorer in a notebook: sliders where somebody can move them, else a picture
+# ---------------------------------------------------------------- computing beside it
+
+#: One for all pages: stimuli draw from NumPy's global generator, which two threads must not share.
+_POOL = ThreadPoolExecutor(1, thread_name_prefix="netlib explore")
 
 
-class Explorer:
-    """A stimulus, a ring network and what it does; as the last line of a notebook's cell, with sliders.
-
-    Where nobody can move a slider (nbconvert, nbclient, papermill, or Panel is not installed) it shows as a picture,
-    and a notebook that was saved with sliders shows the picture too where its program is gone.
-
-    Parameters
-    ----------
-    **settings
-        Fields of :class:`~netlib.explore.state.ExplorerState`.
-
-    Attributes
-    ----------
-    state : ExplorerState
-        What is shown; the sliders set it.
-
-    Examples
-    --------
-    >>> explorer = Explorer(network="v1", E_to_E=2.0)
-    >>> explorer.set(contrast=0.1).state.contrast
-    0.1
-    >>> explorer.set(contrast=3.0)
-    Traceback (most recent call last):
-    ...
-    ValueError: contrast = 3.0 is out of range: it must be in [0, 1]
-    """
-
-    def __init__(self, **settings: Any) -> None:
-        self.state = ExplorerState(**settings)
-
-    def __repr__(self) -> str:
-        usual = ExplorerState()
-        own = {f.name: getattr(self.state, f.name) for f in dataclasses.fields(self.state)}
-        return f"Explorer({', '.join(f'{k}={v!r}' for k, v in own.items() if v != getattr(usual, k))})"
-
-    @property
-    def result(self) -> Result:
-        """What the network does in this state: recording, tuning, measures."""
-        return compute(self.state)
-
-    def set(self, **changes: Any) -> Explorer:
-        """Change fields of the state; a page that is open does not follow."""
-        self.state = dataclasses.replace(self.state, **changes)
-        return self
-
-    def python(self) -> str:
-        """Source code that makes the recording of this state."""
-        return to_python(self.state)
-
-    def figure(self) -> Picture:
-        """A picture of this state."""
-        return plot_result(self.result)
-
-    def page(self) -> Any:
-        """The page as a Panel layout, for a notebook or an app of one's own; its sliders set :attr:`state`.
-
-        Raises
-        ------
-        ImportError
-            Without Panel.
-        """
-        check_panel()
-
-        return Page(self.state, changed=self._follow).start().layout
-
-    def _follow(self, state: ExplorerState) -> None:
-        self.state = state
-
-    def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> Any:
-        still = {"text/plain": repr(self), "image/png": base64.b64encode(self.figure()._repr_png_()).decode()}
-        if not (_somebody_is_there() and importlib.util.find_spec("panel")):
-            return still
-        import panel as pn
-
-        pn.extension(inline=True)  # the scripts go into the notebook: it needs no network
-        bundle, metadata = self.page()._repr_mimebundle_(include, exclude)
-        bundle["text/html"] = _with_still(_with_styles(bundle["text/html"]), still["image/png"])
-        return {**bundle, **still}, metadata
-
-
-def check_panel() -> None:
-    """Raise ImportError, with what to install, if Panel is missing."""
-    if importlib.util.find_spec("panel") is None:
-        raise ImportError("the explorer's page needs Panel: pip install 'netlib[explore]'")
-
-
-def _somebody_is_there() -> bool:
-    """Whether the cell that runs was sent by a program that can ask its user something, as nbconvert cannot."""
-    try:
-        from IPython import get_ipython
-
-        return bool(get_ipython().kernel.get_parent("shell")["content"]["allow_stdin"])
-    except (ImportError, AttributeError, KeyError, TypeError):
-        return False
-
-
-def _with_still(html: str, png: str) -> str:
-    """The page's HTML with a picture that shows only as long as its root stays empty."""
-    style = "<style>.netlib-live:has(> :first-child > *) ~ .netlib-still { display: none }</style>"
-    picture = f'<img class="netlib-still" style="max-width: 100%" alt="the explorer" src="data:image/png;base64,{png}">'
-    return f'{style}<div><div class="netlib-live">{html}</div>{picture}</div>'
-
-
-def _with_styles(html: str) -> str:
-    """The page's HTML with the style sheets that it would fetch from the web put into it."""
-    from panel.io.resources import CDN_DIST, DIST_DIR
-
-    def sheet(found: re.Match) -> str:
-        path = DIST_DIR / found[1]
-        if not path.is_file():
-            return found[0]
-        return "data:text/css;base64," + base64.b64encode(path.read_bytes()).decode()
-
-    return re.sub(re.escape(CDN_DIST) + r"([\w/.-]+\.css)(?:\?v=[\w.]+)?", sheet, html)
-
-
-# -------------------- The explorer as a page: served by Panel from this computer, scripts included; it needs no ...
-
-
-def serve(
-    port: int = 5010,
-    *,
-    browser: bool = True,
-    ready: Callable[[str], Any] | None = None,
-    state: ExplorerState | None = None,
-) -> None:
-    """Serve the explorer until interrupted.
+class Worker:
+    """Computes the newest state that a page asked for; those it asked for in between are skipped.
 
     Parameters
     ----------
-    port : int
-        Port on this computer; 0 takes a free one.
-    browser : bool
-        Open the page in the browser.
-    ready : callable, optional
-        Called with the page's address once it can be opened.
-    state : ExplorerState, optional
-        What a new page shows; by default the standard network.
-
-    Raises
-    ------
-    ImportError
-        Without Panel.
-    OSError
-        If the port is taken.
+    done : callable
+        Called with the state, and with its :class:`~netlib.explore.run.Result` or the error instead of one.
+    later : callable
+        Hands a function without arguments to the page's own thread.
     """
-    port = check_integer("port", port, 0, 65535)
-    check_panel()
-    import panel as pn
 
-    from netlib.explore.run import Worker
+    def __init__(
+        self, done: Callable[[ExplorerState, Result | Exception], None], later: Callable[[Callable[[], None]], object]
+    ) -> None:
+        self._done, self._later = done, later
+        self._lock, self._wanted, self._busy = threading.Lock(), None, False
 
-    first = state or ExplorerState()
-    # The first picture is computed, and what Numba compiles compiled, while the browser opens.
-    Worker(lambda state, outcome: None, lambda function: None).ask(first)
+    def ask(self, state: ExplorerState) -> None:
+        """Have a state computed; returns at once."""
+        with self._lock:
+            self._wanted = state
+            if self._busy:
+                return
+            self._busy = True
+        _POOL.submit(self._work)
 
-    def page() -> Any:
-        shown = Page(first, later=_in_turn(pn.state.curdoc))
-        pn.state.onload(shown.start)
-        return shown.layout
+    def _work(self) -> None:
+        with self._lock:
+            state, self._wanted = self._wanted, None
+        outcome = outcome_of(state)
+        with self._lock:
+            newer = self._wanted is not None
+            self._busy = newer
+        if newer:
+            _POOL.submit(self._work)
+        else:
+            self._later(lambda: self._done(state, outcome))
 
+
+def outcome_of(state: ExplorerState) -> Result | Exception:
+    """The result of a state, or the error that kept it from having one."""
     try:
-        server = pn.serve(page, port=port, address="localhost", show=False, start=False, title="netlib explorer")
-    except OSError as error:
-        if error.errno != errno.EADDRINUSE:
-            raise
-        raise OSError(f"port = {port} is taken by another program: choose another one, or 0 for any free one") from None
-    address = f"http://localhost:{server.port}/"
-    server.start()
-    if ready is not None:
-        server.io_loop.add_callback(ready, address)
-    if browser:
-        server.io_loop.add_callback(webbrowser.open, address)
-    try:
-        server.io_loop.start()
-    except KeyboardInterrupt:
-        pass
-    finally:
-        server.stop(wait=False)
-
-
-def _in_turn(document: Any) -> Callable[[Callable[[], None]], None]:
-    """What hands a function to the thread of a document, to be called when it may change the document."""
-    from panel.io.state import set_curdoc
-
-    def later(function: Callable[[], None]) -> None:
-        def call() -> None:
-            with set_curdoc(document):
-                function()
-
-        document.add_next_tick_callback(call)
-
-    return later
+        return compute(state)
+    except Exception as error:  # whatever it is, the page says it and goes on
+        return error

@@ -1,4 +1,4 @@
-"""Everything that the explorer's page sets, in one frozen object, and the stimulus and network that it stands for."""
+"""Everything that the explorer's page sets, in one frozen object: its stimulus, its network, the same as Python."""
 
 from __future__ import annotations
 
@@ -17,16 +17,11 @@ from netlib.stimuli.natural import NATURAL_GAIN
 
 __all__ = ["LIMITS", "NETWORKS", "PLASTICITY", "STIMULI", "ExplorerState", "Limit", "to_python"]
 
-
-# -------------------- Everything that the explorer's page sets, in one frozen object, and the stimulus and ...
-
-
 STIMULI = ("MotionCloud", "Grating", "NaturalMovie")
 #: Presets that answer within seconds.
 NETWORKS = ("v1", "v1_two_rings", "internship2019", "internship2019_final", "bump")
 #: What may change weights while the network runs.
 PLASTICITY = ("off", "STDP, E to E", "inhibitory, I to E")
-RECURRENT = ("E_to_E", "E_to_I", "I_to_E", "I_to_I")
 #: Peak rate of the front end of ``v1`` over the peak of its own tuned input: MotionClouds are weaker than gratings.
 _FRONT_END = 60.0 / 28.0
 #: Narrowest channels of a front end (deg) that its 16 orientations hold without gaps.
@@ -220,8 +215,7 @@ def _front_end(base: RingParameters, stimulus: str) -> dict[str, float]:
     return found
 
 
-# -------------------- The Python that makes what the explorer shows
-
+# ---------------------------------------------------------------- as Python
 
 _TEMPLATE = '''\
 """A state of the explorer of netlib: `recording` holds the spikes, `tuning` the fitted tuning curves."""

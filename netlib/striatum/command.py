@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -9,7 +10,7 @@ import typer
 
 from netlib.base.checks import check_integer
 from netlib.base.command import refused
-from netlib.striatum.grid import ARTICLE, PUBLISHED, article, default_n_patterns, from_options
+from netlib.striatum.options import ARTICLE, PUBLISHED, article, default_n_patterns, from_options
 
 __all__ = ["add_to", "make_app"]
 
@@ -113,8 +114,6 @@ def grid(
     quiet: Quiet = False,
 ) -> None:
     """The article's grids: 416 settings, one NetCDF file each, and a table of all; started again, it goes on."""
-    import json
-
     from netlib.base.provenance import atomic_write, provenance
     from netlib.striatum.grid import BLOCKS, article_grid, run_grid, summary_table
 

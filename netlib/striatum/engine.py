@@ -1,4 +1,15 @@
-"""The fast engine: from spike to spike, in compiled code; what lies between decays in closed form."""
+"""The engine: from spike to spike, in compiled code; what lies between decays in closed form.
+
+In each step (Perez et al. 2022, Cell Reports 38(11):110521; Euler integration) the spikes of the step before act. With
+the presynaptic spikes s, the background spike q, the postsynaptic spike z and the traces x and y before these spikes,
+
+- V changes by dt / tau_m (E_L - V) + R (w·s + background_weight q); above V_th the neuron fires, and the next step puts
+  it to V_reset whatever it receives;
+- w_i changes by gate (epsilon Aprepost z x_i + epsilon Apostpre y s_i + epsilon reward r s_i) and stays in bounds;
+- x and y decay by exp(-dt / tau) and grow by s and z.
+
+The tests hold it against a plain Python program that does every step (``tests/striatum/_step_by_step.py``).
+"""
 
 from __future__ import annotations
 
@@ -10,10 +21,7 @@ from numba import njit
 
 from netlib.striatum.model import STOP_LEARNING, Parameters, Plan
 
-__all__ = ["Run", "simulate"]
-
-
-# -------------------- What an engine returns for one simulation
+__all__ = ["Run", "patterns_fire", "simulate"]
 
 
 @dataclass(frozen=True)
@@ -35,7 +43,7 @@ class Run:
     trial_weights : ndarray, shape (n_trials, P)
         Weights at the end of each trial.
     active_step, active_voltage : ndarray
-        Steps in which spikes arrived and potential (mV) after them; from the event-driven engine only.
+        Steps in which spikes arrived and potential (mV) after them; from :func:`simulate` only.
 
     Examples
     --------
@@ -51,9 +59,6 @@ class Run:
     trial_weights: np.ndarray | None = None
     active_step: np.ndarray | None = None
     active_voltage: np.ndarray | None = None
-
-
-# -------------------- The fast engine: from spike to spike, in compiled code; what lies between decays in closed ...
 
 
 @njit(cache=True, nogil=True)
@@ -195,7 +200,7 @@ def _simulate(
 
 
 def simulate(parameters: Parameters, plan: Plan, record: bool = False) -> Run:
-    """Simulate one plan from spike to spike; the same as :func:`netlib.striatum.simulate_by_steps` to rounding.
+    """Simulate one plan from spike to spike.
 
     Parameters
     ----------

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
@@ -13,9 +12,10 @@ from matplotlib.figure import Figure
 
 from netlib.base.checks import check_choice, check_type
 from netlib.figures.style import PALETTE, new_axes, new_figure, save, styled
-
-if TYPE_CHECKING:
-    from netlib.striatum import Forgetting, Parameters, Result, SimulationView
+from netlib.striatum.analysis import SimulationView, curve_table, view_simulation
+from netlib.striatum.experiment import Result
+from netlib.striatum.forgetting import Forgetting
+from netlib.striatum.model import Parameters
 
 __all__ = [
     "draw_run",
@@ -294,8 +294,6 @@ def draw_run(results: Mapping[int, Result], stem: Path) -> list[Path]:
     stem : path
         Files are ``<stem>_curves.png`` and, for each number n, ``<stem>_n<n>_simulation.png``.
     """
-    from netlib.striatum import curve_table, view_simulation
-
     curves = {f"{n} patterns": curve_table(result) for n, result in results.items()}
     parameters = next(iter(results.values())).parameters
     files = [save(plot_learning_curves(curves, parameters), stem.with_name(f"{stem.name}_curves.png"))]

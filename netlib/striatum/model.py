@@ -1,7 +1,10 @@
-"""Parameters of the striatal learning model: one neuron, its synapses, the task, and its phases.
+"""The striatal learning model: one neuron, its synapses, the task and its phases; and what chance decides in each run.
 
 Names follow the published program of Perez, Cui, Vignoud, Perrin, Mendes, Touboul & Venance (2022), "Striatum expresses
 region-specific plasticity consistent with distinct memory abilities", Cell Reports 38(11):110521.
+
+A :class:`Plan` holds all that chance decides in a simulation. It is drawn before the simulation starts, so that any
+engine can be fed the same.
 """
 
 from __future__ import annotations
@@ -16,10 +19,6 @@ from netlib.base.checks import check_choice, check_integer, check_number, check_
 from netlib.base.seeds import stream
 
 __all__ = ["LEGACY", "Parameters", "Phase", "Plan", "draw_plan"]
-
-
-# -------------------- Parameters of the striatal learning model: one neuron, its synapses, the task, and its phases
-
 
 STOP_LEARNING = ("None", "exponential_trace", "number_success")
 
@@ -303,7 +302,7 @@ class Parameters:
         return [*sets, self.phases[-1].pattern_set]
 
 
-# -------------------- All that chance decides in one simulation, drawn before it starts, so that any engine can ...
+# ---------------------------------------------------------------- what chance decides
 
 
 @dataclass(frozen=True)

@@ -7,8 +7,7 @@ from typing import Any
 from netlib.base.checks import check_integer
 from netlib.striatum.analysis import checkpoint_table
 from netlib.striatum.experiment import run_simulations
-from netlib.striatum.grid import article as of_article
-from netlib.striatum.grid import from_options
+from netlib.striatum.options import ARTICLE, from_options
 
 __all__ = ["SWEEPS", "striatum_response"]
 
@@ -33,7 +32,7 @@ def striatum_response(seed: int, n_simulations: int = 50, article: bool = True, 
         ``accuracy_...``, ``balanced_accuracy_...`` and ``success_...`` by checkpoint.
     """
     check_integer("n_simulations", n_simulations, 1)
-    parameters = (of_article if article else from_options)(**options)
+    parameters = from_options(**(ARTICLE | options if article else options))
     table = checkpoint_table(run_simulations(parameters, seed, n_simulations, progress=False))
     means = table.groupby("checkpoint", sort=False)[["accuracy", "balanced_accuracy", "success"]].mean()
     return {f"{measure}_{point}": float(means.loc[point, measure]) for point in means.index for measure in means}

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from netlib.v1.bumps import diffusion, jump, persistence, pinning, tracking
-from netlib.v1.dynamics import adaptation, latency_delays
+from netlib.v1.adaptation import adaptation
+from netlib.v1.bumps import diffusion, persistence, pinning
+from netlib.v1.delays import latency_delays
 from netlib.v1.full_chain import full_chain
-from netlib.v1.learning import learning, learning_parts, plastic_twins
+from netlib.v1.learning import learning, learning_parts
 from netlib.v1.prediction import prediction
+from netlib.v1.rotation import jump, tracking
+from netlib.v1.simulators import plastic_twins, simulators
 from netlib.v1.static_ring import static_ring
-from netlib.v1.theory import simulators, theory_vs_spiking
+from netlib.v1.theory import theory_vs_spiking
 from netlib.v1.two_rings import two_rings
 from netlib.v1.variance import variance
 

@@ -12,7 +12,7 @@ from netlib.base.checks import check_choice, check_number, check_type
 from netlib.base.orientation import distance
 from netlib.base.seeds import stream
 from netlib.networks import RingParameters, preset
-from netlib.recordings import record_ring
+from netlib.recordings import Recording, record_ring
 from netlib.stimuli import MotionCloud, Movie, NaturalMovie, Protocol
 from netlib.stimuli.content import orientation_content
 from netlib.stimuli.natural import NATURAL_GAIN, PHOTOS
@@ -63,8 +63,10 @@ def movie_content(movie: Movie, edges: np.ndarray, n_bins: int = 18, sf_0: float
     return binned / np.maximum(binned.sum(1, keepdims=True), 1e-300)
 
 
-def run_chain(kind: str, seed: int, parameters: RingParameters | None = None, duration: float = 2000.0):
-    """Movie and recording of both rings that see it: (Movie, Recording)."""
+def run_chain(
+    kind: str, seed: int, parameters: RingParameters | None = None, duration: float = 2000.0
+) -> tuple[Movie, Recording]:
+    """A movie, and the recording of both rings that see it."""
     parameters = check_type("parameters", parameters or preset("v1_two_rings"), RingParameters)
     protocol = chain_protocol(kind, seed, duration)
     movie = protocol.movie()

@@ -4,15 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
+from netlib import networks
 from netlib.base.checks import check_integer
-from netlib.networks import preset as named_preset
-from netlib.networks import set_values
 from netlib.recordings import record_ring
 from netlib.stimuli import Grating, Protocol
-from netlib.tuning import (
-    fit_population,
-    population_summary,
-)
+from netlib.tuning import fit_population, population_summary
 from netlib.tuning.counts import mean_and_sem
 
 __all__ = ["SWEEPS", "ring_response"]
@@ -55,7 +51,7 @@ def ring_response(
         ``error_E`` (deg; means over presentations) and ``failed_E`` (share of fits that failed); for each plastic
         projection, such as "E_to_E", ``weight_E_to_E``, the mean final weight over w_max.
     """
-    network = set_values(named_preset(preset), values)
+    network = networks.set_values(networks.preset(preset), values)
     check_integer("orientations", orientations, 1)
     protocol = Protocol.tuning(
         Grating(contrast=contrast), orientations, duration=duration, gap=0.0, lead=0.0, shuffle_seed=seed

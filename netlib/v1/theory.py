@@ -10,39 +10,19 @@ from __future__ import annotations
 
 import dataclasses
 import itertools
-from collections.abc import Sequence
-from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
-from lazyarray import larray
 
-from netlib.base.checks import check_choice, check_integer, check_type
+from netlib.base.checks import check_type
 from netlib.base.orientation import preferred_orientations, von_mises
 from netlib.base.seeds import stream
 from netlib.lgn import ChannelRates
-from netlib.networks import BACKENDS, RingParameters, preset, rate_drive, run_ring
-from netlib.networks.kernels import Kernel
-from netlib.recordings import Recording, record_ring
-from netlib.stimuli import Grating, Protocol
+from netlib.networks import RingParameters, preset, rate_drive, run_ring
 from netlib.theory import LIFCell, LIFRing, RandomConnection
-from netlib.tuning import counting_windows, fit_population, fit_tuning, isi_cv
-from netlib.tuning.counts import mean_and_sem
+from netlib.tuning import fit_tuning
 
-__all__ = [
-    "CONTRASTS",
-    "INPUT_WIDTHS",
-    "Expected",
-    "lif_ring",
-    "mean_field",
-    "recurrences",
-    "simulators",
-    "theory_vs_spiking",
-]
-
-
-# -------------------- The spiking ring in the situations where theories of the ring disagree: contrast, input ...
-
+__all__ = ["CONTRASTS", "INPUT_WIDTHS", "lif_ring", "mean_field", "theory_vs_spiking"]
 
 CONTRASTS = (0.05, 0.1, 0.3, 1.0)
 #: Bandwidths of the input (deg), besides the preset's own.
@@ -232,115 +212,3 @@ def mean_field(preset_name: str = "v1", n: int = 40) -> pd.DataFrame:
                 label["population"] = population
                 found += [label | {"measure": key, "value": value} for key, value in values.items()]
     return pd.DataFrame(found)[["network", "measure", "population", "contrast", "B_theta", "value"]]
-
-
-# -------------------- Networks that differ in their recurrence alone: random, the mean of random, none
-
-
-@dataclass(frozen=True)
-class Expected(Kernel):
-    """All pairs connected, each with the weight that a random kernel gives it on average.
-
-    Attributes
-    ----------
-    drawn : Kernel
-        The random kernel, of equal weights.
-    """
-
-    drawn: Kernel
-
-    def factor(self, n_pre: int, n_post: int) -> larray | None:
-        """Probability of each connection, shape (n_pre, n_post); the kernel's own factor if it is not random."""
-        probability = self.drawn.probability(n_pre, n_post)
-        return self.drawn.factor(n_pre, n_post) if probability is None else probability
-
-
-def recurrences(parameters: RingParameters | None = None) -> dict[str, RingParameters]:
-    """The ring with its random recurrence, with the mean of that recurrence for all its cells, and with none.
-
-    All have the same random feed-forward connections. Without recurrence inhibitory cells reach nobody: one is kept.
-    """
-    parameters = check_type("parameters", parameters or preset("v1"), RingParameters)
-    recurrent = {name: c for name, c in parameters.projections().items() if not name.startswith("input")}
-    dense = {name: dataclasses.replace(c, kernel=Expected(c.kernel)) for name, c in recurrent.items()}
-    none = dataclasses.replace(parameters.without_recurrence(), n_inhibitory=1, input_to_I=None)
-    return {"random": parameters, "dense": dataclasses.replace(parameters, **dense), "none": none}
-
-
-# -------------------- The same network and input spikes on NEST, Brian2 and NEURON: do rates and widths depend on ...
-
-
-def simulators(
-    seed: int,
-    backends: Sequence[str] = ("nest", "brian2", "neuron"),
-    parameters: RingParameters | None = None,
-    orientations: int = 4,
-    trials: int = 1,
-    duration: float = 400.0,
-) -> pd.DataFrame:
-    """Run one network on one drive on each simulator, one after the other in this process.
-
-    All get the same synapses, weights, delays, initial potentials and input spikes, spike by spike; what differs is
-    how they integrate. A recurrent network amplifies the smallest difference, so that single spikes may shift or differ
-    in number: rates and widths must agree.
-
-    Parameters
-    ----------
-    seed : int
-        Master seed: connections, initial potentials, input spikes.
-    backends : sequence of {"nest", "brian2", "neuron"}
-        Simulators.
-    parameters : RingParameters, optional
-        The network, all its synapses static; by default the preset ``v1``.
-    orientations, trials : int
-        Orientations, evenly spread, and presentations of each.
-    duration : float
-        Length of a presentation (ms); 100 ms of blank lie between two.
-
-    Returns
-    -------
-    DataFrame, one row per backend and population (the input too, the same for all: a check)
-        ``spikes``: number in the run; ``rate`` (Hz): over the run; ``hwhh`` and ``hwhh_sem`` (deg): mean and its
-        standard error over presentations of the fitted half width of the activity across the ring; ``fits`` and
-        ``failed``: numbers of them; ``isi_cv``: mean over cells, within presentations; ``build_time`` and
-        ``run_time`` (s of wall time): of the construction and of the simulation.
-
-    Raises
-    ------
-    ValueError
-        If a simulator is unknown or named twice.
-    ImportError
-        If a simulator is not installed; the message says what to install.
-    """
-    for backend in backends:
-        check_choice("backends", backend, BACKENDS)
-    if not backends or len(set(backends)) < len(backends):
-        raise ValueError(f"backends = {tuple(backends)}: it must name at least one simulator, and each once")
-    parameters = check_type("parameters", parameters or preset("v1"), RingParameters)
-    check_integer("trials", trials, 1)
-    protocol = Protocol.tuning(Grating(), orientations, trials=trials, duration=duration, gap=100.0, shuffle_seed=seed)
-    rows = []
-    for backend in backends:
-        seen = record_ring(parameters, protocol, seed, backend=backend)
-        rows += [{"backend": backend, **_measure(seen, name)} for name in seen.populations]
-    return pd.DataFrame(rows)
-
-
-def _measure(seen: Recording, name: str) -> dict:
-    cells = seen.population(name)
-    fits = fit_population(seen, name, progress=False)
-    good = fits[fits["success"]]
-    hwhh, sem = mean_and_sem(good["hwhh"].to_numpy())
-    irregular = isi_cv(cells.spike_index, cells.spike_time, len(cells), windows=counting_windows(seen.protocol))
-    return {
-        "population": name,
-        "spikes": len(cells.spike_time),
-        "rate": cells.rates().mean(),
-        "hwhh": float(hwhh),
-        "hwhh_sem": float(sem),
-        "fits": len(fits),
-        "failed": len(fits) - len(good),
-        "isi_cv": float(mean_and_sem(irregular)[0]),
-        "build_time": seen.provenance["build_time"],
-        "run_time": seen.provenance["run_time"],
-    }

@@ -10,7 +10,7 @@ import pandas as pd
 
 from netlib.base.checks import check_choice, check_integer, check_number
 from netlib.base.seeds import stream
-from netlib.networks import Connection, Probability, RingParameters, TwoRings, preset, with_ratio
+from netlib.networks import Connection, Probability, RingParameters, preset, with_ratio
 from netlib.recordings import Recording, record_ring
 from netlib.stimuli import Grating, Protocol
 from netlib.tuning import counting_windows, fit_population, isi_cv, response_counts, sparseness
@@ -44,7 +44,6 @@ def network(condition: str) -> RingParameters:
         sparse = Connection(Probability(0.05), ring.input_to_I.weight, ring.input_to_I.delay)
         return dataclasses.replace(ring, n_inhibitory=12, input_to_I=sparse)
     rings = preset("v1_two_rings")
-    assert isinstance(rings, TwoRings)
     if condition.startswith("E:I"):
         return with_ratio(rings, float(condition[4]))
     return {

@@ -4,29 +4,34 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
+from lazyarray import larray
 
 from netlib.base.checks import check_choice, check_integer, check_number, check_type
 from netlib.base.orientation import preferred_orientations
 from netlib.base.seeds import stream
-from netlib.networks import RingParameters, preset
-from netlib.networks.drive import rate_drive
-from netlib.networks.kernels import connection_mask
+from netlib.networks import RingParameters, preset, rate_drive
+from netlib.networks.kernels import Kernel, connection_mask
 from netlib.recordings import Recording, record_ring
 from netlib.stimuli import B_THETAS, variance_protocol
 from netlib.tuning import fit_tuning, response_counts
 from netlib.tuning.decoding import held_out_labels, rise_time, sliding_counts
 from netlib.tuning.naka_rushton import fit_naka_rushton
 from netlib.tuning.selectivity import circular_variance_of_counts, squared_resultant
-from netlib.v1.theory import recurrences
 
-__all__ = ["CLASSES", "NETWORKS", "classify", "record_variance", "variance", "variance_curves"]
-
-
-# -------------------- Classes of cells by how their tuning resists the orientation variance of the stimulus
-
+__all__ = [
+    "CLASSES",
+    "NETWORKS",
+    "Expected",
+    "classify",
+    "record_variance",
+    "recurrences",
+    "variance",
+    "variance_curves",
+]
 
 #: Boxes of the Naka-Rushton parameters that name a cell's class, as in the public notebook of Ladret et al. 2023
 #: (Commun Biol 6:667): B50 as a fraction of the largest bandwidth, n itself. There "tuned" is resilient, "untuned"
@@ -36,31 +41,6 @@ CLASSES = {
     "vulnerable": {"B50": (0.5, 0.8), "f0": (0.2, 0.6)},
     "ultratuned": {"f0": (0.0, 0.25), "n": (0.0, 3.0)},
 }
-
-
-def classify(fits: pd.DataFrame, largest: float) -> pd.Series:
-    """Class of each cell by :data:`CLASSES`; "failed" where the fit failed, "other" outside all boxes.
-
-    Parameters
-    ----------
-    fits : DataFrame
-        From :func:`netlib.tuning.naka_rushton.fit_naka_rushton`, on circular variance.
-    largest : float
-        Largest bandwidth (deg).
-    """
-    check_type("fits", fits, pd.DataFrame)
-    check_number("largest", largest, "deg", 0, low_open=True)
-    scaled = fits.assign(B50=fits["B50"] / largest)
-    found = pd.Series("other", index=fits.index)
-    for name, box in CLASSES.items():
-        inside = np.logical_and.reduce([scaled[key].between(*ends) for key, ends in box.items()])
-        found[inside & (found == "other")] = name
-    return found.where(fits["success"], "failed")
-
-
-# -------------------- Orientation variance: MotionClouds of 12 orientations x 8 bandwidths through LGN and ring, ...
-
-
 NETWORKS = ("random", "dense", "none")
 
 #: Windows of the decoder: starts from onset and length (ms). At -100 it sees the previous stimulus alone.
@@ -153,6 +133,77 @@ def variance(
     return table[["network", "cells", "measure", "B_theta", "time", "value", "low", "high", "n"]]
 
 
+def variance_curves(
+    recording: Recording, every: int = EVERY
+) -> tuple[np.ndarray, np.ndarray, np.ndarray, pd.DataFrame]:
+    """Circular variance against bandwidth of every so many-th E cell, and its Naka-Rushton fit.
+
+    Returns
+    -------
+    B_thetas : ndarray, shape (m,)
+        Bandwidths (deg).
+    cv, error : ndarray, shape (n_cells, m)
+        Corrected for the number of spikes, and standard error.
+    fits : DataFrame
+        As of :func:`netlib.tuning.naka_rushton.fit_naka_rushton`.
+    """
+    counts, theta, B, _ = _counts(recording)
+    levels = np.unique(B)
+    found = [circular_variance_of_counts(theta[w == B], counts[::every, w == B])[:2] for w in levels]
+    cv, error = (np.stack([pair[k] for pair in found], axis=1) for k in (0, 1))
+    return levels, cv, error, fit_naka_rushton(levels, cv, error, progress=False)
+
+
+def classify(fits: pd.DataFrame, largest: float) -> pd.Series:
+    """Class of each cell by :data:`CLASSES`; "failed" where the fit failed, "other" outside all boxes.
+
+    Parameters
+    ----------
+    fits : DataFrame
+        From :func:`netlib.tuning.naka_rushton.fit_naka_rushton`, on circular variance.
+    largest : float
+        Largest bandwidth (deg).
+    """
+    check_type("fits", fits, pd.DataFrame)
+    check_number("largest", largest, "deg", 0, low_open=True)
+    scaled = fits.assign(B50=fits["B50"] / largest)
+    found = pd.Series("other", index=fits.index)
+    for name, box in CLASSES.items():
+        inside = np.logical_and.reduce([scaled[key].between(*ends) for key, ends in box.items()])
+        found[inside & (found == "other")] = name
+    return found.where(fits["success"], "failed")
+
+
+@dataclass(frozen=True)
+class Expected(Kernel):
+    """All pairs connected, each with the weight that a random kernel gives it on average.
+
+    Attributes
+    ----------
+    drawn : Kernel
+        The random kernel, of equal weights.
+    """
+
+    drawn: Kernel
+
+    def factor(self, n_pre: int, n_post: int) -> larray | None:
+        """Probability of each connection, shape (n_pre, n_post); the kernel's own factor if it is not random."""
+        probability = self.drawn.probability(n_pre, n_post)
+        return self.drawn.factor(n_pre, n_post) if probability is None else probability
+
+
+def recurrences(parameters: RingParameters | None = None) -> dict[str, RingParameters]:
+    """The ring with its random recurrence, with the mean of that recurrence for all its cells, and with none.
+
+    All have the same random feed-forward connections. Without recurrence inhibitory cells reach nobody: one is kept.
+    """
+    parameters = check_type("parameters", parameters or preset("v1"), RingParameters)
+    recurrent = {name: c for name, c in parameters.projections().items() if not name.startswith("input")}
+    dense = {name: dataclasses.replace(c, kernel=Expected(c.kernel)) for name, c in recurrent.items()}
+    none = dataclasses.replace(parameters.without_recurrence(), n_inhibitory=1, input_to_I=None)
+    return {"random": parameters, "dense": dataclasses.replace(parameters, **dense), "none": none}
+
+
 def _row(measure: str, values: np.ndarray | float, cells: str = "all", B: float = np.nan, time: float = np.nan) -> dict:
     """A row of the table: median and quartiles of several values, or one number."""
     head = {"cells": cells, "measure": measure, "B_theta": B, "time": time}
@@ -182,27 +233,6 @@ def _widths(recording: Recording, population: str = "E", every: int = EVERY) -> 
         rows += [_row("cv", cv, B=width), _row("hwhh", fit["hwhh"].where(fit["success"]), B=width)]
         rows.append(_row("rate", counts[:, at].mean() / seconds, B=width))
     return rows
-
-
-def variance_curves(
-    recording: Recording, every: int = EVERY
-) -> tuple[np.ndarray, np.ndarray, np.ndarray, pd.DataFrame]:
-    """Circular variance against bandwidth of every so many-th E cell, and its Naka-Rushton fit.
-
-    Returns
-    -------
-    B_thetas : ndarray, shape (m,)
-        Bandwidths (deg).
-    cv, error : ndarray, shape (n_cells, m)
-        Corrected for the number of spikes, and standard error.
-    fits : DataFrame
-        As of :func:`netlib.tuning.naka_rushton.fit_naka_rushton`.
-    """
-    counts, theta, B, _ = _counts(recording)
-    levels = np.unique(B)
-    found = [circular_variance_of_counts(theta[w == B], counts[::every, w == B])[:2] for w in levels]
-    cv, error = (np.stack([pair[k] for pair in found], axis=1) for k in (0, 1))
-    return levels, cv, error, fit_naka_rushton(levels, cv, error, progress=False)
 
 
 def _tuning(recording: Recording) -> list[dict]:

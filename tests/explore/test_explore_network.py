@@ -247,6 +247,20 @@ def run_notebook(folder: Path, *cells: str) -> dict:
     return {"outputs": [json.loads(json.dumps(cell.outputs)) for cell in notebook.cells], "html": html}
 
 
+def test_without_panel_an_explorer_still_shows_its_picture_and_the_page_says_what_to_install():
+    code = (
+        "import sys, importlib.util; sys.modules |= {'panel': None, 'bokeh': None}\n"
+        "found = importlib.util.find_spec\n"
+        "importlib.util.find_spec = lambda name, *rest: None if name == 'panel' else found(name, *rest)\n"
+        "from netlib.explore import Explorer, serve\n"
+        "print(*Explorer(contrast=0.4)._repr_mimebundle_())\n"
+        "serve()"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert done.stdout.split()[-2:] == ["text/plain", "image/png"]
+    assert done.stderr.endswith("ImportError: the explorer's page needs Panel: pip install 'netlib[explore]'\n")
+
+
 @pytest.mark.slow
 def test_nbconvert_gets_a_picture_instead_of_the_widget(tmp_path):
     made = run_notebook(tmp_path, "from netlib.explore import Explorer\nExplorer(E_to_E=1.5)")

@@ -19,9 +19,9 @@ pytest.importorskip("panel", reason="the explorer's page needs Panel: pip instal
 import param
 
 from netlib.explore import BREAKS, Explorer, ExplorerState, compute, to_python
-from netlib.explore.page import Page, _with_still, _with_styles, serve
+from netlib.explore.explorer import _with_still, _with_styles, serve
+from netlib.explore.page import Page, Worker
 from netlib.explore.plots import MOST_SPIKES, movie_uri
-from netlib.explore.run import Worker
 
 # ---------------------------------------------------------------- without a browser
 
@@ -112,7 +112,7 @@ def test_an_error_while_computing_is_shown(fresh, monkeypatch):
     def fails(state):
         raise MemoryError("no room")
 
-    monkeypatch.setattr("netlib.explore.run.compute", fails)
+    monkeypatch.setattr("netlib.explore.page.compute", fails)
     let_go(fresh, "contrast", 0.35)
     assert message(fresh) == "MemoryError: no room"
 
@@ -157,7 +157,7 @@ def test_the_worker_skips_what_is_no_longer_wanted(monkeypatch):
         go.wait(10)
         return state.contrast
 
-    monkeypatch.setattr("netlib.explore.run.compute", slow)
+    monkeypatch.setattr("netlib.explore.page.compute", slow)
     worker = Worker(lambda state, outcome: (shown.append(outcome), done.set()), lambda function: function())
     states = [ExplorerState(contrast=c) for c in (0.1, 0.2, 0.3)]
     worker.ask(states[0])

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from netlib.striatum import Parameters, article
-from netlib.striatum.analysis import forgetting_table
 from netlib.striatum.experiment import Result
+from netlib.striatum.forgetting import forgetting_table
 from netlib.striatum.grid import summary_table
 
 #: Share of right answers at each test: every 5 trials, 20 before learning, 20 of learning, of forgetting, of recall.

@@ -5,6 +5,7 @@ import math
 
 import numpy as np
 import pytest
+from _step_by_step import simulate_by_steps
 from numpy.testing import assert_allclose, assert_array_equal
 
 from netlib.striatum import (
@@ -17,7 +18,6 @@ from netlib.striatum import (
     draw_plan,
     from_options,
     simulate,
-    simulate_by_steps,
 )
 
 #: Short trials, much noise, fast learning: every rule gets its chance.

@@ -10,15 +10,12 @@ from netlib.base.orientation import distance, preferred_orientations, signed_dis
 from netlib.networks import input_rates, preset
 from netlib.networks.synapses import weight_array
 from netlib.stimuli import Grating, Protocol
+from netlib.v1.adaptation import adapting_v1, preferred_shift
 from netlib.v1.bumps import (
     PoissonBump,
     cue_rates,
     diffusion_coefficient,
-    fade_or_turn,
-    frame_vector,
     growth_exponent,
-    jump_networks,
-    jump_profile,
     persistence,
     pinning,
     rate_diffusion,
@@ -26,20 +23,11 @@ from netlib.v1.bumps import (
     sized_bump,
     sparse,
     spiking_diffusion,
-    tracking,
     weakened,
 )
-from netlib.v1.dynamics import (
-    LatencyCode,
-    _delays,
-    _measure,
-    adapting_v1,
-    binned_counts,
-    decode_in_time,
-    latency_delays,
-    moving_rates,
-    preferred_shift,
-)
+from netlib.v1.delays import LatencyCode, _delays, _measure, latency_delays
+from netlib.v1.dynamics import binned_counts, decode_in_time, moving_rates
+from netlib.v1.rotation import fade_or_turn, frame_vector, jump_networks, jump_profile, tracking
 
 # ---------------------------------------------------------------- inputs that move, decoding in time
 

@@ -11,10 +11,10 @@ from netlib.networks.weights import Weights
 from netlib.recordings import Recording
 from netlib.stimuli import Grating, Protocol, variance_protocol
 from netlib.tuning import fit_population
-from netlib.v1.bumps import tracking
+from netlib.v1.adaptation import adaptation
 from netlib.v1.demo import summarise
-from netlib.v1.dynamics import adaptation
-from netlib.v1.learning import plastic_twins
+from netlib.v1.rotation import tracking
+from netlib.v1.simulators import plastic_twins
 from netlib.v1.sweeps import ring_response
 from netlib.v1.two_rings import two_rings
 from netlib.v1.variance import variance

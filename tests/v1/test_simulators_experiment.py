@@ -1,4 +1,4 @@
-"""The experiment that runs one network on one drive on each simulator."""
+"""The same network on each simulator, and a plastic one against its twins."""
 
 from pathlib import Path
 
@@ -9,7 +9,7 @@ import pytest
 from netlib.networks import preset, set_values
 from netlib.networks.pynn import BACKENDS, missing_tools
 from netlib.sweep import load_table, mean_interval
-from netlib.v1.theory import simulators
+from netlib.v1.simulators import _shared, plastic_twins, simulators
 
 OTHERS = ("brian2", "neuron")
 STORED = Path(__file__).parents[2] / "FINAL_notebooks" / "results" / "simulators.csv"
@@ -51,3 +51,20 @@ def test_stored_result_over_seeds_meets_the_bars():
 def test_experiment_refuses_bad_backends(backends):
     with pytest.raises(ValueError, match="backends"):
         simulators(1, backends)
+
+
+# ---------------------------------------------------------------- twins of a plastic ring
+
+
+def test_spikes_shared_by_two_runs():
+    first = (np.array([0, 0, 3, 7]), np.array([10.0, 20.0, 20.0, 30.0]))
+    assert _shared(first, first) == 1
+    moved = (np.array([0, 0, 3, 6]), np.array([10.2, 20.4, 20.0, 30.0]))  # too late, and another cell
+    assert _shared(first, moved) == 0.5
+
+
+@pytest.mark.slow
+def test_twins_of_a_plastic_ring():
+    table = plastic_twins(1, duration=50.0).set_index("twin")
+    assert table.loc["replay", "largest"] < 1e-9
+    assert table.loc["other input spikes", "rms"] > 2 * table.loc["other simulator", "rms"] > 0

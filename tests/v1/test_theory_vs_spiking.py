@@ -10,7 +10,6 @@ from netlib.lgn import ChannelRates
 from netlib.networks import input_rates, preset, rate_drive, run_ring
 from netlib.stimuli import Grating, Protocol
 from netlib.v1 import theory as module
-from netlib.v1.learning import _shared, plastic_twins
 
 
 def test_input_is_that_of_the_preset():
@@ -76,17 +75,3 @@ def test_mean_field_of_the_ring_and_one_network():
 def test_networks_without_this_mean_field_are_refused():
     with pytest.raises(ValueError, match="needs a VonMises with an in_degree"):
         module.lif_ring(preset("internship2019"))
-
-
-def test_spikes_shared_by_two_runs():
-    first = (np.array([0, 0, 3, 7]), np.array([10.0, 20.0, 20.0, 30.0]))
-    assert _shared(first, first) == 1
-    moved = (np.array([0, 0, 3, 6]), np.array([10.2, 20.4, 20.0, 30.0]))  # too late, and another cell
-    assert _shared(first, moved) == 0.5
-
-
-@pytest.mark.slow
-def test_twins_of_a_plastic_ring():
-    table = plastic_twins(1, duration=50.0).set_index("twin")
-    assert table.loc["replay", "largest"] < 1e-9
-    assert table.loc["other input spikes", "rms"] > 2 * table.loc["other simulator", "rms"] > 0

@@ -10,8 +10,7 @@ from netlib.lgn import LGN
 from netlib.networks import preset
 from netlib.networks.kernels import VonMises
 from netlib.v1 import variance as module
-from netlib.v1.theory import Expected, recurrences
-from netlib.v1.variance import classify, record_variance, variance, variance_curves
+from netlib.v1.variance import Expected, classify, record_variance, recurrences, variance, variance_curves
 
 BANDWIDTHS = (36.0, 27.0, 18.0, 9.0, 0.0)
 
