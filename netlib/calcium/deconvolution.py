@@ -1,8 +1,7 @@
-"""Fluorescence back to events: non-negative deconvolution of orders 1 and 2.
+"""Fluorescence back to events: non-negative deconvolution of orders 1 and 2, exact and linear in the number of frames.
 
-Non-negative deconvolution, exact and in time linear in the number of frames: the compiled kernels:
-Both minimise ½ Σ (target - c)² over calcium c with events s ≥ 0, where s[t] = c[t] - g₁ c[t-1] - g₂ c[t-2] and c is 0
-before the first frame: s[0] is the calcium the trace starts with.
+The compiled kernels minimise ½ Σ (target - c)² over calcium c with events s ≥ 0, where
+s[t] = c[t] - g₁ c[t-1] - g₂ c[t-2] and c is 0 before the first frame: s[0] is the calcium the trace starts with.
 """
 
 from __future__ import annotations
@@ -36,7 +35,7 @@ __all__ = [
 ]
 
 
-# -------------------- Non-negative deconvolution, exact and in time linear in the number of frames: the compiled ...
+# ---------------------------------------------------------------- kernels
 
 
 #: Exchanges of whole blocks without progress that are allowed before single exchanges, which cannot cycle.
@@ -213,7 +212,7 @@ def pivoting_ar2(target: np.ndarray, g1: float, g2: float, free: np.ndarray) -> 
     return calcium
 
 
-# -------------------- How well an inferred rate follows the true spikes
+# ---------------------------------------------------------------- score
 
 
 class SpikeScore(NamedTuple):
@@ -291,7 +290,7 @@ def spike_rate_correlation(
     return best
 
 
-# -------------------- Fluorescence back to events: non-negative deconvolution of orders 1 and 2
+# ---------------------------------------------------------------- deconvolution
 
 
 @dataclass(frozen=True, eq=False)

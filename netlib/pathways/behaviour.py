@@ -1,4 +1,4 @@
-"""Behaviour of a lever-pressing mouse as intervals of time, from the events of the box.
+"""Behaviour of a lever-pressing mouse: intervals of time from the events of the box, what follows what, cycles, bins.
 
 The box has two zones, the lever's (1) and the dispenser's (2). Entries into zones cut a session into passages; each
 passage is one of the behaviours below, or three of them (definitions of the published thesis pipeline):
@@ -17,11 +17,7 @@ explo 1   entry into zone 1 -> next entry into zone 2, neither a press nor a vis
 
 Intervals are half-open, in ms, disjoint and in order; what fits no definition has no label: the time before the first
 and after the last entry into another zone, a detour out of zone 1 before the approach, and the rare passage from zone
-1 to zone 2 with a visit to the dispenser but no press.
-
-Behaviour of a session: the seven behaviours, the four they merge to, and what follows what:
-The cutting itself (:func:`segment` and the algebra of intervals) lives with the file format, in
-:mod:`netlib.pathways.behaviour`, and is offered here too.
+1 to zone 2 with a visit to the dispenser but no press. For most analyses the seven merge to four groups.
 """
 
 from __future__ import annotations
@@ -69,9 +65,6 @@ __all__ = [
     "to_onsets",
     "transitions",
 ]
-
-
-# -------------------- Behaviour of a lever-pressing mouse as intervals of time, from the events of the box
 
 
 #: The seven behaviours, in the order of the published transition matrices.
@@ -303,7 +296,7 @@ def irregularities(events: pd.DataFrame) -> dict[str, int]:
     }
 
 
-# -------------------- Behaviour of a session: the seven behaviours, the four they merge to, and what follows what
+# ---------------------------------------------------------------- transitions
 
 
 @dataclass(frozen=True, eq=False)
@@ -438,7 +431,7 @@ def average_transitions(sessions: Iterable[Transitions | pd.DataFrame]) -> Avera
     return AverageTransitions(*(pd.DataFrame(x, labels, labels) for x in (mean, sd, n)))
 
 
-# -------------------- Cycles of lever, dispenser and back, and how long behaviours last, overall and within cycles
+# ---------------------------------------------------------------- cycles and durations
 
 
 #: The rewarded cycle: press, leave, eat, come back.
@@ -574,7 +567,7 @@ def inter_sequence_intervals(intervals: pd.DataFrame) -> np.ndarray:
     return sequences["onset"].to_numpy(float)[1:] - sequences["offset"].to_numpy(float)[:-1]
 
 
-# -------------------- Bins of time for decoding: activity in them, the behaviour they belong to, and the ...
+# ---------------------------------------------------------------- bins of time
 
 
 def bin_times(n_bins: int, width: float) -> np.ndarray:

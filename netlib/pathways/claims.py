@@ -1,7 +1,8 @@
-"""The claims of the thesis abstract, mouse by mouse, and how far a few mice carry them.
+"""The claims of the thesis abstract, mouse by mouse, how far a few mice carry them, and whether planted ones are found.
 
 A claim is "found" if every mouse shows it: three mice of a pathway can be dealt in so few ways that no test over mice
-can be significant, and then that is said too (:mod:`netlib.statistics.mice`).
+can be significant, and then that is said too (:mod:`netlib.statistics.mice`). The experiment over seeds
+(:func:`pathway_claims`) plants the claims, their opposites, or nothing, and analyses the mice as the pipeline does.
 """
 
 from __future__ import annotations
@@ -51,7 +52,7 @@ __all__ = [
 ]
 
 
-# -------------------- The claims of the thesis abstract, mouse by mouse, and how far a few mice carry them
+# ---------------------------------------------------------------- the claims
 
 
 #: Names of the claims.
@@ -212,7 +213,7 @@ def _about(p: float, least: float, alpha: float) -> str:
     return "holds over mice" if p <= alpha else f"p = {p:.2g} over mice is above {alpha:g}"
 
 
-# -------------------- Synthetic mice in which claims are planted, through the steps of the pipeline, without files
+# ---------------------------------------------------------------- synthetic mice
 
 
 #: What is planted in the direct and in the indirect pathway (names of :data:`netlib.pathways.simulate.CLAIMS`).
@@ -370,7 +371,7 @@ def mouse_table(mice: Sequence[AnalysedMouse], codes: pd.DataFrame | None = None
     Returns
     -------
     DataFrame
-        ``mouse``, ``pathway``, ``planted``, what :func:`netlib.pathways.claims.engagement` returns and, with tables of
+        ``mouse``, ``pathway``, ``planted``, what :func:`engagement` returns and, with tables of
         :func:`code_table`, ``advantage``: the score of the activated less that of the inactivated neurons, mean of the
         sessions.
     """
@@ -434,7 +435,7 @@ def null_leakage(
     return pd.DataFrame(rows).assign(mouse=one.mouse)
 
 
-# -------------------- An experiment over seeds: do the pipeline's analyses find what is planted, and not what is ...
+# ---------------------------------------------------------------- experiment over seeds
 
 
 #: Of the published analysis.
@@ -460,21 +461,21 @@ def pathway_claims(
     mice, sessions, neurons, minutes
         Mice (half of each pathway), sessions of each, neurons in a session, length of a session (min).
     conditions : sequence of str
-        Of :data:`netlib.pathways.claims.CONDITIONS`.
+        Of :data:`CONDITIONS`.
     parameters : PipelineParameters, optional
         Of the analysis; by default with six clusters, as published, and three draws of matched neurons.
 
     Returns
     -------
     DataFrame, one row per condition and measure; columns ``value`` and ``n`` (mice)
-        Each of :data:`netlib.pathways.claims.CLAIMS`, by its verdict: 1 found, -1 reversed, 0 neither. By pathway,
+        Each of :data:`CLAIMS`, by its verdict: 1 found, -1 reversed, 0 neither. By pathway,
         means of mice: "planted <pathway>" and "engaged <pathway>" (share of neurons that code, and that are found to);
         "bias <pathway>" (activated less inactivated neurons, over both; NaN if no mouse is engaged); "activation
         <pathway>" and "inactivation <pathway>" (balanced accuracy from the neurons of a code), "matched activation
         <pathway>" and so on (from equal numbers); "ARI <pathway>" (clusters against planted subpopulations). Of both:
         "AMI" of clusters with the pathway; "p engaged", "p bias", "p AMI" over mice, and the "smallest p" there is.
         Where nothing is planted: "published", share of neurons with any published label, and the balanced accuracy of
-        "<features>, <split> split" in one mouse of each pathway (:func:`netlib.pathways.claims.null_leakage`).
+        "<features>, <split> split" in one mouse of each pathway (:func:`null_leakage`).
     """
     p = PipelineParameters(k=CLUSTERS, draws=3, permutations=49) if parameters is None else parameters
     check_integer("mice", mice, 4, unit="mice")

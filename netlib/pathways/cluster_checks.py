@@ -1,12 +1,13 @@
-"""Agreement of clusterings of the same neurons, against chance.
+"""Clusterings put to the test: agreement with others against chance, candidates given to clusters, clusters in space.
 
-Rand, adjusted Rand (ARI), mutual information (MI), adjusted mutual information (AMI) and Fowlkes-Mallows, with two
-nulls: labels shuffled (is there any agreement?), and the binary matrix permuted with its margins kept and clustered
-anew (is there more than methods find in data without structure?). Neurons with label -1 in either are left out.
+Agreement is the Rand index, the adjusted Rand index (ARI), mutual information (MI), adjusted mutual information (AMI)
+and Fowlkes-Mallows, with two nulls: labels shuffled (is there any agreement?), and the binary matrix permuted with its
+margins kept and clustered anew (is there more than methods find in data without structure?). Neurons with label -1 in
+either clustering are left out.
 
-Neurons of one session that are not registered ("candidates"), given to the clusters of those that are:
-The published code gives each the nearest centre of the last mouse only, and never refuses. Here centres are pooled over
-all mice, or a Bernoulli mixture gives the probability of each cluster, and what fits none is "unassigned" (-1).
+Candidates are neurons of one session that are not registered. The published code gives each the nearest centre of the
+last mouse only, and never refuses. Here centres are pooled over all mice, or a Bernoulli mixture gives the probability
+of each cluster, and what fits none is "unassigned" (-1).
 """
 
 from __future__ import annotations
@@ -35,9 +36,6 @@ __all__ = [
     "spatial_clustering",
     "structure_null",
 ]
-
-
-# -------------------- Agreement of clusterings of the same neurons, against chance
 
 
 SCORES = ("rand", "ari", "mi", "ami", "fowlkes_mallows")
@@ -253,7 +251,7 @@ def _labels(a: ArrayLike, b: ArrayLike) -> tuple[np.ndarray, np.ndarray]:
     return a[keep], b[keep]
 
 
-# -------------------- Neurons of one session that are not registered ("candidates"), given to the clusters of ...
+# ---------------------------------------------------------------- candidates
 
 
 PRIOR = 0.5  # Jeffreys: half a bit set and half a bit not set are added to every column
@@ -423,7 +421,7 @@ def _answers(distance: np.ndarray, joint: np.ndarray, model: CandidateModel, rej
     return pd.DataFrame({"cluster": given, "nearest": nearest, "distance": far, "posterior": probable})
 
 
-# -------------------- Do the neurons of one cluster lie together in the field? Nearest neighbours against ...
+# ---------------------------------------------------------------- clusters in space
 
 
 def spatial_clustering(

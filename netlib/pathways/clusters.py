@@ -1,4 +1,8 @@
-"""Clusters of neurons from their categories: nine methods and mean shift behind one registry, explicit k and seed.
+"""Clusters of neurons by what they do: similarity of categories, nine methods and mean shift, and how many clusters.
+
+The category vector of a neuron has 8 columns a session, (sequence, zones, food, explo) up and then down, 0 or 1, and
+NaN where it is not known: in all columns if the neuron is absent, in two if a behaviour did not occur. Neurons are
+compared by a Jaccard index over what is known of both.
 
 The published analysis clusters the rows of the similarity matrix as features ("profile": neurons are alike if they are
 alike to the same others), not a distance between neurons. On planted groups that is the better choice by far, and the
@@ -7,14 +11,6 @@ default here; ``input="distance"`` clusters 1 - similarity itself.
 Pairs whose similarity is undefined (NaN) are given the mean of the two neurons' defined similarities. Neurons without
 any defined similarity to another, and (unless ``unmodulated="keep"``) neurons without any category in any session, are
 not clustered: their label is -1.
-
-The methods of clustering: nine published ones and mean shift, each from a complete similarity matrix to labels:
-All take ``run(similarity, k, seed, profile)``. With ``profile`` they cluster the rows of the matrix as features;
-without, 1 - similarity as a distance, or points with those squared distances where a method needs points.
-
-Similarity of neurons by their categories over sessions: a Jaccard index that knows absent from inactive:
-The category vector of a neuron has 8 columns a session, (sequence, zones, food, explo) up and then down, 0 or 1, and
-NaN where it is not known: in all columns if the neuron is absent, in two if a behaviour did not occur.
 """
 
 from __future__ import annotations
@@ -61,7 +57,7 @@ __all__ = [
 ]
 
 
-# -------------------- The methods of clustering: nine published ones and mean shift, each from a complete ...
+# ---------------------------------------------------------------- methods
 
 
 def embed(similarity: np.ndarray) -> np.ndarray:
@@ -203,7 +199,7 @@ METHODS: Mapping[str, Method] = MappingProxyType(
 )
 
 
-# -------------------- Similarity of neurons by their categories over sessions: a Jaccard index that knows absent ...
+# ---------------------------------------------------------------- similarity
 
 
 #: Columns of one session.
@@ -326,7 +322,7 @@ def permute_bits(
     return x
 
 
-# -------------------- Clusters of neurons from their categories: nine methods and mean shift behind one registry, ...
+# ---------------------------------------------------------------- clustering
 
 
 UNASSIGNED = -1
@@ -409,7 +405,7 @@ def cluster(
         Seed of the methods that draw.
     input : {"profile", "distance"}
     width, min_shared
-        As in :func:`netlib.pathways.clusters.jaccard_similarity`.
+        As in :func:`jaccard_similarity`.
     unmodulated : {"exclude", "keep"}
         Neurons without any category: label -1, or clustered (they are 0 to all modulated neurons).
 
@@ -465,7 +461,7 @@ def cluster_all(vectors: ArrayLike, k: int = 6, *, seed: int = 0, **options: Any
     return {name: cluster(vectors, name, k, seed=seed, **options) for name in METHODS}
 
 
-# -------------------- How many clusters: silhouette, gap statistic, stability; and how evenly mice share them
+# ---------------------------------------------------------------- number of clusters
 
 
 KS = (2, 3, 4, 5, 6, 7)
@@ -506,7 +502,7 @@ def gap_statistic(
     """Gap statistic: how much tighter clusters are than in binary matrices of the same margins without structure.
 
     Tibshirani, Walther & Hastie 2001 (J R Stat Soc B 63:411), with references from
-    :func:`netlib.pathways.clusters.permute_bits`, clustered and measured in the same way.
+    :func:`permute_bits`, clustered and measured in the same way.
 
     Returns
     -------
@@ -634,7 +630,7 @@ def choose_k(
     ks : sequence of int
         Numbers tried, rising.
     method, options
-        As in :func:`netlib.pathways.clusters.cluster`.
+        As in :func:`cluster`.
     n_references, n_resamples : int
         Of the gap statistic, of the stability.
 
@@ -696,7 +692,7 @@ def mouse_balance(labels: ArrayLike, mice: ArrayLike) -> pd.DataFrame:
     return table
 
 
-# -------------------- Clusterings of one mouse, or of several pooled, over numbers of clusters and sets of sessions
+# ---------------------------------------------------------------- numbers of clusters and sets of sessions
 
 
 @dataclass(frozen=True)
@@ -742,7 +738,7 @@ def explore(
     subsets : mapping of str to sessions (from 1), optional
         By default all sessions and, with eight, the last two of FR1 (3, 4) and of FR5 (7, 8) as published.
     method, options
-        As in :func:`netlib.pathways.clusters.cluster`.
+        As in :func:`cluster`.
     """
     width = options.get("width", 8)
     x = check_vectors(vectors, width)

@@ -1,4 +1,8 @@
-"""Sessions of a manifest as objects, whatever their files are: the published tables, CaImAn's HDF5, or NWB."""
+"""Sessions of a manifest as objects, whatever their files are: the published tables, CaImAn's HDF5, or NWB.
+
+NWB files, and files in the layout of CaImAn's results, are also written, the latter so that synthetic sessions go
+through the reader of real ones.
+"""
 
 from __future__ import annotations
 
@@ -29,9 +33,6 @@ __all__ = [
     "write_behaviour_nwb",
     "write_caiman",
 ]
-
-
-# -------------------- Sessions of a manifest as objects, whatever their files are: the published tables, CaImAn's ...
 
 
 def load_session(manifest: Manifest, mouse: str, session: int, *, footprints: bool = True) -> BehaviourSession:
@@ -117,7 +118,7 @@ def load_registration(manifest: Manifest, mouse: str) -> pd.DataFrame:
     return pd.DataFrame(read_registration(path, len(sessions)), columns=pd.Index(sessions, name="session"))
 
 
-# -------------------- Sessions of behaviour as NWB files: the recording, and the behaviours as a table of intervals
+# ---------------------------------------------------------------- NWB
 
 
 #: Name of the table of intervals, and the key under which the provenance holds the labels of the session.
@@ -298,7 +299,7 @@ def _clipped(intervals: pd.DataFrame, duration: float) -> pd.DataFrame:
     return table[table["offset"] > table["onset"]].reset_index(drop=True)
 
 
-# -------------------- Footprints of the components in CaImAn's results
+# ---------------------------------------------------------------- CaImAn
 
 
 def read_caiman_footprints(path: str | os.PathLike, cells: np.ndarray | None = None) -> np.ndarray | None:
@@ -333,9 +334,6 @@ def read_caiman_footprints(path: str | os.PathLike, cells: np.ndarray | None = N
     matrix = matrix if cells is None else matrix[:, np.asarray(cells)]
     # Pixels are in Fortran order: down the columns of the image.
     return matrix.T.toarray().astype(np.float32).reshape(-1, width, height).transpose(0, 2, 1)
-
-
-# -------------------- Files in the layout of CaImAn's results, so that synthetic sessions go through the reader ...
 
 
 def write_caiman(session: BehaviourSession, path: str | os.PathLike) -> Path:

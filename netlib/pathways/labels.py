@@ -1,11 +1,10 @@
-"""From tests to labels: category vectors, one label per neuron, and how many neurons of each kind there are.
+"""From tests to labels: category vectors, one label per neuron, how many neurons of each kind; agreement of sources.
 
 A category vector has eight columns: sequence, zones, food, explo activated, then the same four inactivated.
 
-Rates in one behaviour against those in the others: which of the modulations are more than another's shadow:
 A test by shifts compares a behaviour with the whole session. A neuron that is activated in one long behaviour is then
 "inactivated" in all others, and the other way round, though its rate there is what it always is. Against the median of
-the other behaviours such shadows vanish: of four rates, one that stands out moves no median.
+the other behaviours (:func:`contrast`) such shadows vanish: of four rates, one that stands out moves no median.
 """
 
 from __future__ import annotations
@@ -43,9 +42,6 @@ __all__ = [
     "sign_agreement",
     "standing_out",
 ]
-
-
-# -------------------- From tests to labels: category vectors, one label per neuron, and how many neurons of each ...
 
 
 def categories(found: Modulation | Percentiles, alpha: float = 0.05, by: str = "q") -> np.ndarray:
@@ -285,7 +281,7 @@ def pathway_fractions(
     return pd.concat(tables, ignore_index=True)
 
 
-# -------------------- Do sources agree? The same neurons tested on discrete events, on inferred counts and on traces
+# ---------------------------------------------------------------- agreement of sources
 
 
 SIGNS = (1, 0, -1)
@@ -454,7 +450,7 @@ def sign_agreement(sources: Mapping[str, np.ndarray], labels: Sequence[str]) -> 
     return pd.DataFrame(rows, columns=["a", "b", "behaviour", "n", "agree", "opposite", "kappa"])
 
 
-# -------------------- Rates in one behaviour against those in the others: which of the modulations are more than ...
+# ---------------------------------------------------------------- contrasts of rates
 
 
 #: Rate added to both sides (events per s), so that a neuron with hardly an event has no great contrast.

@@ -55,7 +55,7 @@ __all__ = [
 ]
 
 
-# -------------------- What file names tell: numbers of sessions and days, natural order, names to leave out
+# ---------------------------------------------------------------- what file names tell
 
 
 #: Names that mark files to leave out: baselines, and sessions that do not count.
@@ -164,7 +164,7 @@ def eight_sessions(schedules: Sequence[str]) -> list[int]:
     return chosen
 
 
-# -------------------- A manifest names the files of every mouse and session, relative to itself, so that no path ...
+# ---------------------------------------------------------------- manifest
 
 
 #: Files of a session.
@@ -443,7 +443,7 @@ def _from_toml(content: Mapping[str, Any]) -> pd.DataFrame:
     return pd.DataFrame(rows)
 
 
-# -------------------- A manifest from a folder of files: by the tables of the published layout, or by file names
+# ---------------------------------------------------------------- manifest of a folder
 
 
 #: Columns of a table ``<mouse>.csv`` of the published layout, in order.

@@ -52,7 +52,7 @@ __all__ = [
 ]
 
 
-# -------------------- Activity and behaviours on one grid of time, and sums of the one over the other at every ...
+# ---------------------------------------------------------------- activity and behaviours on one grid
 
 
 #: What activity may be: times of events, counts per frame, or a sampled trace.
@@ -235,7 +235,7 @@ def autocorrelation_bins(signal: np.ndarray) -> np.ndarray:
     return np.maximum(2.0 * (rho * positive).sum(axis=-1) - 1.0, 1.0)
 
 
-# -------------------- What a statistic is compared with: activity shifted in a circle, shifted in a line, or ...
+# ---------------------------------------------------------------- nulls
 
 
 FIELDS = ("statistic", "null_mean", "null_sd", "effect", "percentile", "p", "p_lags", "p_tail", "n_independent")
@@ -371,7 +371,7 @@ def bout_comparison(
 ) -> dict[str, np.ndarray]:
     """Compare the order of bouts that was with other orders, activity staying where it is.
 
-    What a bin holds is spread evenly over it, as in :func:`~netlib.pathways.modulation.behaviour_weights`.
+    What a bin holds is spread evenly over it, as in :func:`behaviour_weights`.
     """
     n_bins = values.shape[1]
     duration = n_bins * width
@@ -390,7 +390,7 @@ def bout_comparison(
     return _assembled(parts)
 
 
-# -------------------- How far activity must be shifted before it has forgotten where it was: the guard interval, ...
+# ---------------------------------------------------------------- guard
 
 
 #: Guard of the published analysis (ms).
@@ -475,7 +475,7 @@ def suggest_guard(
     duration, dt : float
         Length of the session and frame interval (ms).
     activity : optional
-        As for :func:`~netlib.pathways.modulation.shift_test`.
+        As for :func:`shift_test`.
     kind : {"events", "counts", "trace"}
         What it is.
     least : float
@@ -500,7 +500,7 @@ def suggest_guard(
     return Guard(float(guard), pause, behaviour_time, activity_time, bool(wanted > duration / 4))
 
 
-# -------------------- Is a neuron more or less active in a behaviour than chance? Activity against itself at ...
+# ---------------------------------------------------------------- shift test
 
 
 NULLS = ("circular", "linear", "bouts")
@@ -526,7 +526,7 @@ class Modulation:
     percentile : ndarray
         Place of the statistic in the null, 0 to 100, ties counting half.
     p, p_lags, p_tail : ndarray
-        Two-sided p values, never 0 (:func:`~netlib.pathways.modulation.compare`): of the number of independent
+        Two-sided p values, never 0 (:func:`compare`): of the number of independent
         shifts, of all lags as if they were independent, and of a curve fitted to the null.
     q : ndarray
         Benjamini–Hochberg over all neurons and behaviours of the session, on the p values named by ``fdr_on``.
@@ -742,7 +742,7 @@ def _lags(
     return middle, np.concatenate([np.arange(-last, -first + 1), np.arange(first, last + 1)])
 
 
-# -------------------- The published percentile test, with shifts that wrap where they should: on the session
+# ---------------------------------------------------------------- published percentiles
 
 
 #: Published bounds of percentiles: at or above HIGH activated, at or below LOW inactivated.
@@ -826,13 +826,13 @@ def percentile_test(
     """Percentile of each neuron in each behaviour as published, shifts in either direction wrapping on the session.
 
     Steps of 0.1 s make far fewer independent values than shifts, and nothing corrects for the number of tests:
-    about half of neurons without any modulation get one of eight labels. :func:`~netlib.pathways.modulation.shift_test`
+    about half of neurons without any modulation get one of eight labels. :func:`shift_test`
     is the test to use.
 
     Parameters
     ----------
     activity, intervals, duration, dt, kind, labels, grid
-        As for :func:`~netlib.pathways.modulation.shift_test`.
+        As for :func:`shift_test`.
     shifts : array_like, optional
         Shifts (ms), by default :func:`published_shifts` as far as :data:`FAR`; rounded to whole bins.
 

@@ -1,4 +1,4 @@
-"""One long tidy table of all neurons: a row for each neuron, session and behaviour, with ids that never collide."""
+"""One long tidy table of all neurons, with ids that never collide, and what changes in it from session to session."""
 
 from __future__ import annotations
 
@@ -17,9 +17,6 @@ from netlib.statistics.mixed_models import clean_table
 from netlib.statistics.resampling import adjust_p_values
 
 __all__ = ["PAIRS", "MouseNeurons", "count_test", "neuron_counts", "neuron_table", "session_contrasts"]
-
-
-# -------------------- One long tidy table of all neurons: a row for each neuron, session and behaviour, with ids ...
 
 
 @dataclass(frozen=True)
@@ -186,7 +183,7 @@ def count_test(counts: pd.DataFrame, session: int | None = None) -> dict[str, fl
     return found | {"statement": said}
 
 
-# -------------------- Changes between sessions, by cluster and behaviour: paired over neurons, corrected for the ...
+# ---------------------------------------------------------------- changes between sessions
 
 
 #: Published pairs of sessions: each with the next; first and last of FR1, last of FR1 and first of FR5, first and last
@@ -212,7 +209,7 @@ def session_contrasts(
     Parameters
     ----------
     table : DataFrame
-        Such as :func:`netlib.pathways.neurons.neuron_table` makes; candidates are in one session and drop out.
+        Such as :func:`neuron_table` makes; candidates are in one session and drop out.
     pairs : sequence of (int, int)
         Sessions compared; (4, 5) is among the first seven of the default.
     by : sequence of str

@@ -1,4 +1,7 @@
-"""From the files of a manifest to a report: every step is kept as soon as it is done, and never made twice."""
+"""From the files of a manifest to a report: every step is kept as soon as it is done, and never made twice.
+
+Files are looked at before anything is computed or written, and all that is wrong with them is said at once.
+"""
 
 from __future__ import annotations
 
@@ -54,7 +57,7 @@ __all__ = [
 ]
 
 
-# -------------------- Steps of the pipeline: which there are, what each is made from, and how it is made
+# ---------------------------------------------------------------- steps
 
 
 @dataclass(frozen=True)
@@ -86,7 +89,7 @@ def plan_steps(
     ----------
     manifest : Manifest
     hashes : mapping
-        Of :func:`netlib.pathways.pipeline.hash_files`.
+        Of :func:`hash_files`.
     parameters : PipelineParameters
     """
     code, keys = code_version(), dict[str, str]()
@@ -193,7 +196,7 @@ def _engagement(one: OfMouse) -> dict[str, Any]:
     return {"mouse": one.mouse, "pathway": one.pathway, **engagement(vectors, leading)}
 
 
-# -------------------- Look at every file of a manifest before anything is computed or written, and name all that ...
+# ---------------------------------------------------------------- inspection
 
 
 @dataclass(frozen=True, eq=False)
@@ -365,7 +368,7 @@ def _registration_faults(
     return []
 
 
-# -------------------- From the files of a manifest to a report: every step is kept as soon as it is done, and ...
+# ---------------------------------------------------------------- run
 
 
 @dataclass(frozen=True, eq=False)

@@ -1,7 +1,8 @@
 """Do moments of a session look alike? Correlation of the population between instants, and clusters of instants.
 
 Neurons that a session lacks are left out of every pair of sessions it is in; they are never filled with zeros, which
-would make any two instants of such sessions alike.
+would make any two instants of such sessions alike. Whether clusters follow behaviour is asked against behaviour shifted
+along each session.
 """
 
 from __future__ import annotations
@@ -31,7 +32,7 @@ __all__ = [
 ]
 
 
-# -------------------- Do clusters of instants follow behaviour? Adjusted indices against behaviour shifted along ...
+# ---------------------------------------------------------------- agreement with behaviour
 
 
 def shifted_tables(clusters: ArrayLike, labels: ArrayLike) -> np.ndarray:
@@ -135,7 +136,7 @@ def _padded(tables: np.ndarray, rows: int, columns: int) -> np.ndarray:
     return np.pad(tables, ((0, 0), (0, rows - tables.shape[1]), (0, columns - tables.shape[2])))
 
 
-# -------------------- Do moments of a session look alike? Correlation of the population between instants, and ...
+# ---------------------------------------------------------------- correlation and clusters of instants
 
 
 @dataclass(frozen=True, eq=False)

@@ -1,27 +1,22 @@
-"""The same neurons over sessions: matching of aligned footprints, by overlap or by probability, and its quality.
+"""The same neurons over sessions, from their footprints: alignment, matching, and how good the result is.
 
-Sessions are brought into one field, then matched one after the other to the union of the cells found so far
-(Giovannucci et al. 2019, eLife 8:e38173) with the Hungarian method. In the table of registered neurons -1 is absent:
-it is missing, never an index.
-
-Probability that two footprints of two sessions are one cell, from a mixture of same and different pairs:
-Sheintuch, Rubin, Brande-Eilat, Geva, Sadeh, Pinchasof & Ziv 2017, Cell Rep 21:1102 (CellReg): over all pairs of
-neighbours in two sessions, the distance of centroids (or the correlation of footprints) is a mixture of pairs that are
-one cell and pairs that are two; its parts, fitted to the data themselves, say how probable each pair is.
-
-The published curve of pairs of one cell is log-normal. Its tail is too heavy where each cell moves by a Gaussian step:
-there it takes neighbours for one cell. The curve here is Weibull's, which holds that case (distances are then Rayleigh
-distributed). On cells that move by 1.5 px, of which 540 were the same, its probabilities of distances sum to 544 (the
-log-normal curve's to 707), and those of correlations to 661 (722): distances are the measure to trust.
-
-Quality of a registration, and values taken along it: an absent neuron is missing, never an index:
-The published code read 0, absent, as an index of -1 and so gave a missing neuron the answers of the last one; here a
-table is checked, and values are taken by :func:`pick`, which leaves NaN.
-
-Footprints of cells in the field of view: as sparse matrices, their centres, their image, and how to move them:
 A footprint says how much of each pixel belongs to a neuron. A session's footprints are held as one sparse matrix, a row
 per neuron and a column per pixel (row by row of the image), so that a hundred neurons of 64,000 pixels take a few
-megabytes.
+megabytes. Sessions are brought into one field, then matched one after the other to the union of the cells found so far
+(Giovannucci et al. 2019, eLife 8:e38173) with the Hungarian method, by overlap or by the probability that two
+footprints are one cell.
+
+That probability is of Sheintuch, Rubin, Brande-Eilat, Geva, Sadeh, Pinchasof & Ziv 2017, Cell Rep 21:1102 (CellReg):
+over all pairs of neighbours in two sessions, the distance of centroids (or the correlation of footprints) is a mixture
+of pairs that are one cell and pairs that are two; its parts, fitted to the data themselves, say how probable each pair
+is. The published curve of pairs of one cell is log-normal. Its tail is too heavy where each cell moves by a Gaussian
+step: there it takes neighbours for one cell. The curve here is Weibull's, which holds that case (distances are then
+Rayleigh distributed). On cells that move by 1.5 px, of which 540 were the same, its probabilities of distances sum to
+544 (the log-normal curve's to 707), and those of correlations to 661 (722): distances are the measure to trust.
+
+In the table of registered neurons -1 is absent: it is missing, never an index. (The published code read 0, absent, as
+an index of -1 and so gave a missing neuron the answers of the last one.) Values are taken along a table by
+:func:`pick`, which leaves NaN.
 """
 
 from __future__ import annotations
@@ -59,7 +54,7 @@ __all__ = [
 ]
 
 
-# -------------------- Probability that two footprints of two sessions are one cell, from a mixture of same and ...
+# ---------------------------------------------------------------- same-cell probability
 
 
 LEAST_PAIRS = 30
@@ -218,7 +213,7 @@ def _correlation_parts(x: np.ndarray, theta: np.ndarray, maximum: float) -> tupl
     return _weibull(1 - inside, mu, sigma, maximum), np.exp(np.clip(log_beta, -700, 700))
 
 
-# -------------------- Quality of a registration, and values taken along it: an absent neuron is missing, never an ...
+# ---------------------------------------------------------------- quality
 
 
 #: Published bins of the number of sessions, of eight.
@@ -374,7 +369,7 @@ def quality(table: ArrayLike, identities: Sequence[ArrayLike] | None = None) -> 
     return RegistrationQuality(n, fractions, counts, present.sum(axis=0), follow_matrix(index), scores)
 
 
-# -------------------- Footprints of cells in the field of view: as sparse matrices, their centres, their image, ...
+# ---------------------------------------------------------------- footprints
 
 
 Shape = tuple[int, int]
@@ -524,7 +519,7 @@ def shift_footprints(matrix: Any, shape: Shape, shifts: ArrayLike) -> Any:
     return coo_array((np.concatenate(values), where), shape=matrix.shape).tocsr()
 
 
-# -------------------- Footprints of all sessions brought into one field: shifts of whole images, or of patches of ...
+# ---------------------------------------------------------------- alignment
 
 
 def image_shift(reference: np.ndarray, moving: np.ndarray, *, upsample: int = 10, phase: bool = False) -> np.ndarray:
@@ -646,7 +641,7 @@ def _patch_shifts(
     return RegularGridInterpolator(centres, residual)(where)
 
 
-# -------------------- The same neurons over sessions: matching of aligned footprints, by overlap or by ...
+# ---------------------------------------------------------------- matching
 
 
 ABSENT = -1
@@ -715,7 +710,7 @@ def register_sessions(
     update : {"mean", "last"}
         Footprint of a cell in the union after a match: mean of its footprints so far, or the last.
     align_by, patches, max_shift
-        Alignment: :func:`netlib.pathways.registration.align_sessions`.
+        Alignment: :func:`align_sessions`.
 
     Raises
     ------

@@ -41,7 +41,7 @@ __all__ = [
 ]
 
 
-# -------------------- Pieces of the report: figures that are files, tables, and what could not be drawn
+# ---------------------------------------------------------------- pieces
 
 
 #: Dots per inch.
@@ -94,7 +94,7 @@ def section(title: str, items: list[Any]) -> Section:
     return Section(title, [item for item in items if item is not None])
 
 
-# -------------------- Sections of the report on what the mice did, and which neurons were seen
+# ---------------------------------------------------------------- behaviour and neurons
 
 
 TRAINING = {
@@ -269,7 +269,7 @@ def _places(results: Results, pictures: Pictures, spatial: pd.DataFrame) -> Any:
     )
 
 
-# -------------------- Section of the report on which neurons are activated and inactivated
+# ---------------------------------------------------------------- modulation
 
 
 def modulation_section(results: Results, pictures: Pictures) -> Section:
@@ -405,7 +405,7 @@ def _sources(results: Results, pictures: Pictures) -> list[Any]:
     return items
 
 
-# -------------------- Section of the report on the clusters of a pathway
+# ---------------------------------------------------------------- clusters
 
 
 LONG = {"D1": "direct (D1)", "A2A": "indirect (A2A)"}
@@ -573,7 +573,7 @@ def _plot_pooled(counts: pd.DataFrame) -> Figure:
     return figure
 
 
-# -------------------- Sections of the report on decoding and on the population in time
+# ---------------------------------------------------------------- decoding and time
 
 
 def decoding_section(results: Results, pictures: Pictures) -> Section:
@@ -735,7 +735,7 @@ def _instants(results: Results, pictures: Pictures, mouse: str, found: dict[str,
     return items
 
 
-# -------------------- Sections of the report on claims and models
+# ---------------------------------------------------------------- claims and models
 
 
 #: Terms of a model that a figure can show.
@@ -864,7 +864,7 @@ def _changes(pictures: Pictures, name: str, title: str, contrasts: pd.DataFrame)
     )
 
 
-# -------------------- The report of a run: sections drawn side by side, tables as CSV, one HTML file
+# ---------------------------------------------------------------- the report
 
 
 SECTIONS = {

@@ -1,15 +1,14 @@
 """Synthetic sessions with known truth: behaviour, spikes that follow it, and what the microscope makes of them.
 
-What the neurons of a synthetic mouse code, and who is seen when: the truth that analyses are to find again:
-A code is a set of subpopulations, each activated or inactivated by some of the four groups of behaviours, in all
-sessions or in the first or second half of them. Codes are named by the claims they plant: ``"abstract"`` are those of
-the thesis abstract (both pathways similarly engaged, by different subpopulations, the direct pathway coding by
-activation and the indirect by inactivation).
+Behaviour is a semi-Markov chain on the seven behaviours: a transition table and gamma-distributed dwell times (shape
+3), both moved by one learning parameter from 0 (naive) to 1 (trained). It is written as rows of the operant box, so
+that the parser and the segmentation are tested end to end. The numbers are plausible ones of our own, not fits.
 
-Sessions of a simulated mouse that learns to press a lever for food: planted behaviours, and the file the box writes:
-A semi-Markov chain on the seven behaviours: a transition table and gamma-distributed dwell times (shape 3), both moved
-by one learning parameter from 0 (naive) to 1 (trained). It is written as rows of the operant box, so that the parser
-and the segmentation are tested end to end. The numbers are plausible ones of our own, not fits.
+What neurons code is a set of subpopulations, each activated or inactivated by some of the four groups of behaviours, in
+all sessions or in the first or second half of them. Codes are named by the claims they plant: ``"abstract"`` are those
+of the thesis abstract (both pathways similarly engaged, by different subpopulations, the direct pathway coding by
+activation and the indirect by inactivation). Spikes come from a statistical model, or from a network of the striatum
+(:mod:`netlib.pathways.simulated_network`).
 """
 
 from __future__ import annotations
@@ -58,7 +57,7 @@ __all__ = [
 ]
 
 
-# -------------------- What the neurons of a synthetic mouse code, and who is seen when: the truth that analyses ...
+# ---------------------------------------------------------------- what neurons code, and who is seen
 
 
 #: Categories of a neuron in a session: the four groups up, then the same down.
@@ -325,7 +324,7 @@ def _presence(rng: np.random.Generator, n_pool: int, p: SyntheticParameters) -> 
     return seen
 
 
-# -------------------- Sessions of a simulated mouse that learns to press a lever for food: planted behaviours, ...
+# ---------------------------------------------------------------- behaviour
 
 
 SHAPE = 3.0
@@ -539,7 +538,7 @@ def simulate_training(
     ]
 
 
-# -------------------- Synthetic sessions with known truth: behaviour, spikes that follow it, and what the ...
+# ---------------------------------------------------------------- spikes and images
 
 
 #: Bins of the rates (ms).
@@ -776,7 +775,7 @@ def synthetic_mouse(
     return [synthetic_session(seed, plan, k, p, **options) for k in range(1, p.sessions + 1)], plan
 
 
-# -------------------- Sessions of a mouse whose spikes come from a network of the striatum, imaged as any others
+# ---------------------------------------------------------------- mice of a network
 
 
 def wiring(parameters: SyntheticParameters, plan: MousePlan, seed: int) -> dict[str, np.ndarray]:
@@ -811,7 +810,7 @@ def network_mouse(
     network : NetworkParameters, optional
         The network around the MSNs.
     **options
-        ``events``, ``spikes``, ``footprints``: see :func:`netlib.pathways.simulate.observe`.
+        ``events``, ``spikes``, ``footprints``: see :func:`observe`.
 
     Returns
     -------

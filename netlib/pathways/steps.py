@@ -1,4 +1,8 @@
-"""What the pipeline computes of one session by itself: behaviour, modulation, agreement of sources, features."""
+"""What the steps of the pipeline compute, each from the results of those before: arrays and tables in, a mapping out.
+
+In order: each session by itself, neurons of a mouse over its sessions, clusters of several mice, decoding of each
+session, the population in time, sources of activity compared, and statistics over all neurons, sessions and mice.
+"""
 
 from __future__ import annotations
 
@@ -93,7 +97,7 @@ __all__ = [
 ]
 
 
-# -------------------- What the pipeline computes of one session by itself: behaviour, modulation, agreement of ...
+# ---------------------------------------------------------------- one session
 
 
 def with_events(session: BehaviourSession, indicator: str) -> tuple[BehaviourSession, str]:
@@ -266,11 +270,11 @@ def _binned(session: BehaviourSession, p: PipelineParameters) -> dict[str, Any]:
     }
 
 
-# -------------------- Neurons of one mouse over its sessions: the table that was given, or one computed from the ...
+# ---------------------------------------------------------------- registration
 
 
 def sparse_of(session: Mapping[str, Any], n_cells: int) -> Any:
-    """Footprints kept by :func:`netlib.pathways.steps.analyse_session` as a sparse matrix."""
+    """Footprints kept by :func:`analyse_session` as a sparse matrix."""
     from scipy.sparse import csr_array
 
     height, width = session["field"]
@@ -283,7 +287,7 @@ def register_mouse(sessions: Sequence[Mapping[str, Any]], given: np.ndarray | No
 
     Parameters
     ----------
-    sessions : sequence of results of :func:`netlib.pathways.steps.analyse_session`
+    sessions : sequence of results of :func:`analyse_session`
         In order.
     given : ndarray of int, shape (n_registered, n_sessions), optional
         Table of the data set (-1 = absent); without it footprints are registered, and a single session is its own.
@@ -318,7 +322,7 @@ def register_mouse(sessions: Sequence[Mapping[str, Any]], given: np.ndarray | No
     }
 
 
-# -------------------- Clusters of the neurons of several mice, what other methods make of them, and who else ...
+# ---------------------------------------------------------------- clusters
 
 
 #: Categories of a session.
@@ -513,7 +517,7 @@ def assign_candidates(mice: Sequence[MouseVectors], clusters: Mapping[str, Any])
     return {"candidates": table, "models": pd.DataFrame(models)}
 
 
-# -------------------- Decoding of behaviour in one session, by cluster and by code, on blocked splits; and what ...
+# ---------------------------------------------------------------- decoding
 
 
 #: Neurons that a cluster or a code must have to be decoded from.
@@ -576,7 +580,7 @@ def decode_session(
     ----------
     session : mapping
         ``features`` (bins, n), ``bin`` (ms) and ``bin_labels``, of
-        :func:`netlib.pathways.steps.analyse_session`.
+        :func:`analyse_session`.
     clusters, codes : ndarray of int, shape (n,)
         Of each neuron: :func:`local_clusters`, :func:`codes_of`.
     parameters : PipelineParameters
@@ -683,7 +687,7 @@ def leak_session(session: Mapping[str, Any], parameters: PipelineParameters) -> 
     return pd.DataFrame(rows)
 
 
-# -------------------- Correlation of the population of one mouse between instants of all its sessions, against ...
+# ---------------------------------------------------------------- time
 
 
 #: Instants of a mouse at most: the matrix has the square of them.
@@ -698,7 +702,7 @@ def correlate_time(sessions: Sequence[Mapping[str, Any]], table: np.ndarray, par
 
     Parameters
     ----------
-    sessions : sequence of results of :func:`netlib.pathways.steps.analyse_session`
+    sessions : sequence of results of :func:`analyse_session`
         In order.
     table : ndarray of int, shape (n_registered, n_sessions)
         Registration.
@@ -757,7 +761,7 @@ def correlate_time(sessions: Sequence[Mapping[str, Any]], table: np.ndarray, par
     return result
 
 
-# -------------------- What is shown once for each mouse: sources of activity compared, leakage of random splits, ...
+# ---------------------------------------------------------------- sources of activity
 
 
 def compare_sources(session: BehaviourSession, guard: float, parameters: PipelineParameters) -> Result:
@@ -807,7 +811,7 @@ def size_curve(session: Any, parameters: PipelineParameters) -> pd.DataFrame:
     Parameters
     ----------
     session : mapping
-        ``features``, ``bin``, ``bin_labels``, as of :func:`netlib.pathways.steps.analyse_session`.
+        ``features``, ``bin``, ``bin_labels``, as of :func:`analyse_session`.
     parameters : PipelineParameters
     """
     p = parameters
@@ -817,7 +821,7 @@ def size_curve(session: Any, parameters: PipelineParameters) -> pd.DataFrame:
     return summarise_draws(learning_curve(x, y, times, GROUPS, **options))
 
 
-# -------------------- Statistics over all neurons, sessions and mice: tables, mixed models, contrasts, decoding, ...
+# ---------------------------------------------------------------- statistics
 
 
 #: Fixed effects of the model of each pathway, and of both.
@@ -956,7 +960,7 @@ def decoding_statistics(decoded: Mapping[tuple[str, str, int], Mapping[str, Any]
 
     Parameters
     ----------
-    decoded : mapping of (pathway, mouse, session) to results of :func:`netlib.pathways.steps.decode_session`
+    decoded : mapping of (pathway, mouse, session) to results of :func:`decode_session`
     mice : list of OfMouse
 
     Returns

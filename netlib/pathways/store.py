@@ -1,6 +1,7 @@
-"""Results of the steps of a pipeline on disk: one file each, whole or absent, valid for what they were made from.
+"""Results of the steps of a pipeline on disk, one file each, whole or absent, and the processes that make them.
 
-A result is a mapping of names to tables (DataFrame), arrays, and whatever JSON can hold.
+A result is a mapping of names to tables (DataFrame), arrays, and whatever JSON can hold; it counts for what it was made
+from.
 """
 
 from __future__ import annotations
@@ -26,9 +27,6 @@ from netlib.base.checks import check_integer
 from netlib.base.provenance import atomic_write, jsonable, source_hash
 
 __all__ = ["Kept", "Result", "StepStore", "Workers", "code_version", "run_jobs"]
-
-
-# -------------------- Results of the steps of a pipeline on disk: one file each, whole or absent, valid for what ...
 
 
 Result = dict[str, Any]
@@ -166,7 +164,7 @@ def _decoded(header: Mapping[str, Any], file: Any) -> Result:
     return result
 
 
-# -------------------- Work in this process or in several, which end with it even if it is killed
+# ---------------------------------------------------------------- workers
 
 
 class Workers:

@@ -9,8 +9,8 @@ Spatial_Components  200 rows x (320 n) columns: the footprints side by side
 Deconvolution       neurons x frames: inferred spikes, 0 or more
 =================== ==============================================================================================
 
-Beside the sessions of a mouse there is a Longitudinal_Registration
-(:mod:`netlib.pathways.tables`).
+Beside the sessions of a mouse there is a Longitudinal_Registration: neurons followed across sessions, which count from
+1, with 0 for absent; here they count from 0, and -1 is absent. Numbers are read and written without loss.
 """
 
 from __future__ import annotations
@@ -46,7 +46,7 @@ __all__ = [
 ]
 
 
-# -------------------- Tables of numbers as comma-separated text without header, rectangular or ragged: exact, ...
+# ---------------------------------------------------------------- tables of numbers
 
 
 COMMA, END, ZERO, NINE = b",\n09"
@@ -193,7 +193,7 @@ def write_table(path: str | os.PathLike, table: np.ndarray) -> Path:
     return atomic_write(path, write)
 
 
-# -------------------- Sessions in the layout of the published thesis pipeline: one ``.dat`` and six tables of ...
+# ---------------------------------------------------------------- sessions
 
 
 #: Tables of a session, by the name of their column in a manifest, and their name in file names.
@@ -412,7 +412,7 @@ def write_csv_session(session: BehaviourSession, folder: str | os.PathLike) -> d
     return files
 
 
-# -------------------- Neurons followed across sessions: the published table counts from 1 with 0 for absent, here ...
+# ---------------------------------------------------------------- registration
 
 
 def read_registration(

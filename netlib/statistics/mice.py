@@ -4,7 +4,6 @@ ROIs of one mouse share its brain, its window and its session: taking them as in
 standard errors too small (Saravanan, Berman & Sober 2020, Neurons Behav Data Anal Theory 3(5)). With few mice little
 can be tested, and the functions here say so rather than return a number.
 
-What few mice can say of pathways: the smallest p that any data can give, and the refusal of what is beyond it:
 A mouse has one pathway, so that mice, not neurons, are the sample of a claim about pathways. With three mice in each
 they can be dealt to pathways in 20 ways, and no exact test can give p below 0.1.
 """
@@ -33,9 +32,6 @@ __all__ = [
     "refusal_of",
     "smallest_p",
 ]
-
-
-# -------------------- Statistics over mice, the unit that was sampled, to stand beside ones that pool the ROIs of ...
 
 
 def mouse_means(values: ArrayLike, mice: ArrayLike) -> pd.Series:
@@ -309,7 +305,7 @@ def _refuse_few(n_mice: int) -> None:
         )
 
 
-# -------------------- What few mice can say of pathways: the smallest p that any data can give, and the refusal ...
+# ---------------------------------------------------------------- pathways
 
 
 def smallest_p(n_a: int, n_b: int) -> float:

@@ -2,18 +2,17 @@
 
 A neuron gives a row for each day and behaviour. The published "ANOVA on the mixed model" is least squares that takes
 these rows as independent, and finds differences between groups of neurons where there are none (nine times in ten in a
-simulation); :func:`netlib.statistics.mixed_models.ols_anova` makes that table, under its true name. Here factors are
-tested by likelihood ratios of models with the right random effects (Aarts et al. 2014, Nat Neurosci 17:491), and what
-few mice cannot answer is refused, with the reason.
+simulation); :func:`ols_anova` makes that table, under its true name. Here factors are tested by likelihood ratios of
+models with the right random effects (Aarts et al. 2014, Nat Neurosci 17:491), and what few mice cannot answer is
+refused, with the reason.
+
+The model is y = X b + intercept of the mouse + intercept of the neuron within the mouse + ... + residual. For nested
+intercepts the inverse of the covariance and its determinant follow level by level (the formula of Sherman & Morrison),
+so that a likelihood costs a few sums over groups, whatever the number of rows, and hundreds of fits for a parametric
+bootstrap are quick. It is the model of statsmodels' MixedLM with a variance component, which it is tested against.
 
 Two warnings that no model can heal. Clusters made from the same rates differ in them by construction: tests of cluster
 and cluster:behaviour are circular unless clusters come from other sessions. And the pathway is a property of mice.
-
-Linear mixed model with nested random intercepts, by a likelihood in closed form:
-y = X b + intercept of the mouse + intercept of the neuron within the mouse + ... + residual. For nested intercepts the
-inverse of the covariance and its determinant follow level by level (the formula of Sherman & Morrison), so that a
-likelihood costs a few sums over groups, whatever the number of rows, and hundreds of fits for a parametric bootstrap
-are quick. The same model as statsmodels' MixedLM with a variance component, which it is tested against.
 """
 
 from __future__ import annotations
@@ -52,7 +51,7 @@ __all__ = [
 ]
 
 
-# -------------------- Linear mixed model with nested random intercepts, by a likelihood in closed form
+# ---------------------------------------------------------------- likelihood
 
 
 @dataclass(frozen=True)
@@ -283,7 +282,7 @@ def fit_statsmodels(
     return NestedFit(beta, se, variances, float(fit.scale), float(fit.llf), bool(fit.converged), covariance)
 
 
-# -------------------- Fixed effects of a tidy table: terms such as "behaviour:cluster", their columns, and ...
+# ---------------------------------------------------------------- fixed effects
 
 
 INTERCEPT = "1"
@@ -415,7 +414,7 @@ def clean_table(
     return frame, y, int(len(table) - len(frame))
 
 
-# -------------------- Mixed models of rates: behaviour x cluster x day x pathway, with random mice and neurons ...
+# ---------------------------------------------------------------- mixed models of rates
 
 
 TERMS = "behaviour * cluster * day * pathway"
@@ -668,7 +667,7 @@ def _statement(n: dict[str, int], fixed: bool) -> str:
     return f"random intercepts: a sample of n = {n['mice']} mice, with {n['neurons']} neurons nested in them"
 
 
-# -------------------- Two other models of the same table: the published least squares under its true name, and a ...
+# ---------------------------------------------------------------- other models of the same table
 
 
 OLS_LABEL = "OLS: rows taken as independent (too many false positives on repeated measures)"
@@ -684,7 +683,7 @@ def ols_anova(
 ) -> pd.DataFrame:
     """The published table: sequential (type I) analysis of variance of least squares, labelled as what it is.
 
-    It stands beside :func:`netlib.statistics.mixed_models.fit_mixed_model` to show the trap: it takes the rows of one
+    It stands beside :func:`fit_mixed_model` to show the trap: it takes the rows of one
     neuron as independent.
 
     Returns

@@ -1,4 +1,4 @@
-"""Figures of behaviour in the operant box: what the mouse did, what followed what, and neurons beside it."""
+"""Figures of behaviour in the operant box: what the mouse did, what followed what, and how that changed by training."""
 
 from __future__ import annotations
 
@@ -42,9 +42,6 @@ __all__ = [
     "plot_training",
     "plot_transition_matrices",
 ]
-
-
-# -------------------- Figures of behaviour in the operant box: what the mouse did, what followed what, and ...
 
 
 #: Rows of the raster, from the top: name, labels; two labels of one row are half as high, the first above.
@@ -244,7 +241,7 @@ def _draw_significant(ax: Axes, vectors: np.ndarray) -> None:
     ax.set_title("significant", fontsize=8)
 
 
-# -------------------- Figures of training: numbers of a session by session and mouse, cycles, durations, ...
+# ---------------------------------------------------------------- training
 
 
 SECOND = 1000.0

@@ -1,4 +1,4 @@
-"""Figures of clusters of neurons: vectors sorted by cluster, trees, methods side by side."""
+"""Figures of clusters of neurons: vectors sorted by cluster, trees, methods side by side, and what judges them."""
 
 from __future__ import annotations
 
@@ -36,9 +36,6 @@ __all__ = [
     "plot_method_panel",
     "plot_mouse_balance",
 ]
-
-
-# -------------------- Figures of clusters of neurons: vectors sorted by cluster, trees, methods side by side
 
 
 def _sorted_rows(labels: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
@@ -208,7 +205,7 @@ def plot_method_panel(
     return figure
 
 
-# -------------------- Figures that judge clusterings: agreement, the number of clusters, comparison with nulls, ...
+# ---------------------------------------------------------------- judging clusterings
 
 
 SCORE_NAMES = {"rand": "Rand", "ari": "adjusted Rand", "mi": "mutual information (nat)"}

@@ -1,4 +1,4 @@
-"""Figures of modulation by behaviour: one neuron against its null, fractions, guard interval, agreement of sources."""
+"""Figures of neurons: modulation against its null, labels, agreement of sources, and neurons followed over sessions."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ __all__ = [
 ]
 
 
-# -------------------- Figures of modulation by behaviour: one neuron against its null, fractions, guard interval, ...
+# ---------------------------------------------------------------- modulation
 
 
 SECOND = 1000.0
@@ -301,7 +301,7 @@ def plot_sign_confusion(
     return figure
 
 
-# -------------------- Figures of labels that single neurons get: the behaviour that they tell of best, and the ...
+# ---------------------------------------------------------------- labels of single neurons
 
 
 @styled
@@ -395,7 +395,7 @@ def _stack_candidates(ax: Axes, candidates: pd.DataFrame) -> None:
     ax.legend(fontsize=6.5, loc="center left", bbox_to_anchor=(1.0, 0.5))
 
 
-# -------------------- Figures of neurons followed across sessions: how many, for how long, where they lie
+# ---------------------------------------------------------------- neurons over sessions
 
 
 @styled

@@ -1,4 +1,4 @@
-"""Figures of decoding behaviour: scores of clusters, confusion, codes of activation and inactivation, leakage."""
+"""Figures of results: decoding, the population in time, mixed models, and claims about pathways."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ __all__ = [
 ]
 
 
-# -------------------- Figures of decoding behaviour: scores of clusters, confusion, codes of activation and ...
+# ---------------------------------------------------------------- decoding
 
 
 SCORE = "balanced accuracy"
@@ -311,7 +311,7 @@ def plot_score_sizes(
     return figure
 
 
-# -------------------- Figures of the whole population in time: correlation of every two instants, and principal ...
+# ---------------------------------------------------------------- population in time
 
 
 #: Most instants that are drawn along a side.
@@ -442,7 +442,7 @@ def _scatter(ax: Axes, points: np.ndarray, names: np.ndarray, colour_of: object)
                    marker=CLUSTER_MARKS[k % 7], label=str(name))  # fmt: skip
 
 
-# -------------------- Figures of statistics: coefficients and p values of mixed models, changes of clusters ...
+# ---------------------------------------------------------------- statistics
 
 
 @styled
@@ -553,7 +553,7 @@ def _change_text(row: tuple) -> str:
     return f"{row.mean_a:.2g}→{row.mean_b:.2g}" + (f"\n{sign}" if sign else "")
 
 
-# -------------------- Figures of claims about pathways: mice of each pathway side by side, and what many data ...
+# ---------------------------------------------------------------- claims
 
 
 @styled

@@ -1,7 +1,7 @@
 """What the figures of the two striatal pathways share: colours, marks, matrices with numbers, checks of tables.
 
-Nothing here or in the other ``pathways_*`` modules computes a result: they draw arrays and tables that the analysis
-made. A mean drawn over points is the mean of the points shown.
+No figure computes a result: they draw arrays and tables that the analysis made. A mean drawn over points is the mean of
+the points shown.
 """
 
 from __future__ import annotations
