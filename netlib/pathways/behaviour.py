@@ -46,14 +46,12 @@ __all__ = [
     "bin_times",
     "block_groups",
     "check_intervals",
-    "count_cycles",
     "cycle_durations",
     "cycle_groups",
     "cycle_histogram",
     "drinking_bouts",
     "entropy_rate",
     "find_cycles",
-    "from_onsets",
     "inter_sequence_intervals",
     "irregularities",
     "match_pattern",
@@ -62,7 +60,6 @@ __all__ = [
     "presses",
     "segment",
     "state_at",
-    "to_onsets",
     "transitions",
 ]
 
@@ -225,20 +222,6 @@ def press_counts(events: pd.DataFrame, intervals: pd.DataFrame) -> np.ndarray:
     some = high > low
     counts[some] = number[high[some] - 1] - number[low[some]] + 1
     return counts
-
-
-def to_onsets(intervals: pd.DataFrame) -> pd.DataFrame:
-    """A session as the list of (``onset``, ``label``) in order of time: each state lasts to the next onset."""
-    return check_intervals(intervals)[["onset", "label"]]
-
-
-def from_onsets(onsets: pd.DataFrame, duration: float) -> pd.DataFrame:
-    """Intervals from a list of (``onset``, ``label``): each lasts to the next onset, the last to ``duration`` (ms)."""
-    order = np.argsort(onsets["onset"].to_numpy(float), kind="stable")
-    onset = onsets["onset"].to_numpy(float)[order]
-    return check_intervals(
-        _intervals(onset, np.r_[onset[1:], duration][: len(onset)], onsets["label"].to_numpy()[order])
-    )
 
 
 def state_at(intervals: pd.DataFrame, times: ArrayLike, fill: bool = False) -> np.ndarray:
@@ -502,11 +485,6 @@ def find_cycles(
     cycles = {"first": first, "onset": onset, "offset": offset, "duration": offset - onset, "presses": presses}
     table = pd.DataFrame(cycles)
     return table[table["presses"] >= min_presses].reset_index(drop=True) if min_presses else table
-
-
-def count_cycles(intervals: pd.DataFrame, events: pd.DataFrame | None = None, **options: object) -> int:
-    """Number of whole cycles of a session: see :func:`find_cycles`."""
-    return len(find_cycles(intervals, events, **options))
 
 
 def cycle_durations(intervals: pd.DataFrame, events: pd.DataFrame | None = None, **options: object) -> np.ndarray:

@@ -32,7 +32,6 @@ __all__ = [
     "compare_many",
     "contingency",
     "fit_candidates",
-    "ranked_pairs",
     "spatial_clustering",
     "structure_null",
 ]
@@ -62,24 +61,6 @@ def contingency(a: ArrayLike, b: ArrayLike, *, normalise: str = "none") -> pd.Da
     if normalise == "rows":
         return table.div(table.sum(axis=1), axis=0)
     return table / len(a) if normalise == "all" else table
-
-
-def ranked_pairs(a: ArrayLike, b: ArrayLike, cumulative: float = 0.8) -> pd.DataFrame:
-    """Pairs of clusters by their share of all neurons, greatest first, until they hold ``cumulative`` of them.
-
-    Examples
-    --------
-    >>> ranked_pairs([0, 0, 0, 1, 1], [1, 1, 1, 0, 1], 0.7)
-       a  b  n  share  cumulative
-    0  0  1  3    0.6         0.6
-    1  1  0  1    0.2         0.8
-    """
-    check_number("cumulative", cumulative, "", 0, 1, low_open=True)
-    table = contingency(a, b).stack().rename("n").reset_index()
-    table = table[table["n"] > 0].sort_values("n", ascending=False, kind="stable").reset_index(drop=True)
-    table["share"] = table["n"] / table["n"].sum()
-    table["cumulative"] = table["share"].cumsum()
-    return table[: int((table["cumulative"] < cumulative - 1e-12).sum()) + 1]
 
 
 def scores_of_tables(tables: np.ndarray) -> dict[str, np.ndarray]:

@@ -41,7 +41,6 @@ __all__ = [
     "check_vectors",
     "choose_k",
     "cluster",
-    "cluster_all",
     "cluster_similarity",
     "consensus_matrix",
     "embed",
@@ -454,11 +453,6 @@ def cluster_similarity(
     labels = canonical_labels(labels)
     n_filled = int(np.isnan(part[np.triu_indices(n, 1)]).sum())
     return Clustering(labels, len(np.unique(labels[keep])), method, input, similarity, n_filled)
-
-
-def cluster_all(vectors: ArrayLike, k: int = 6, *, seed: int = 0, **options: Any) -> dict[str, Clustering]:
-    """Clusterings by every method of :data:`METHODS` with the same k; options as in :func:`cluster`."""
-    return {name: cluster(vectors, name, k, seed=seed, **options) for name in METHODS}
 
 
 # ---------------------------------------------------------------- number of clusters

@@ -37,7 +37,6 @@ __all__ = [
     "intraclass_correlation",
     "labels_per_neuron",
     "leading_signs",
-    "multi_label",
     "pathway_fractions",
     "sign_agreement",
     "standing_out",
@@ -159,19 +158,6 @@ def best_label(
     columns = {"label": name, "direction": way}
     table = {key: pd.Series(value, dtype=object) for key, value in columns.items()}
     return pd.DataFrame(table | {"significant": some, "percentile": np.where(shown, best, np.nan)})
-
-
-def multi_label(signs: np.ndarray, labels: Sequence[str]) -> list[list[tuple[str, str]]]:
-    """All significant behaviours of each neuron, as (label, "up" or "down"), in the order of ``labels``.
-
-    Examples
-    --------
-    >>> multi_label([[1, 0, -1], [0, 0, float("nan")]], ["a", "b", "c"])
-    [[('a', 'up'), ('c', 'down')], []]
-    """
-    way = {1.0: "up", -1.0: "down"}
-    rows = np.asarray(signs, float)
-    return [[(name, way[s]) for name, s in zip(labels, row, strict=True) if s in way] for row in rows]
 
 
 def labels_per_neuron(vectors: np.ndarray) -> pd.DataFrame:

@@ -41,11 +41,9 @@ __all__ = [
     "COLUMNS",
     "EXCLUDED",
     "FILES",
-    "FoundFile",
     "Manifest",
     "build_manifest",
     "eight_sessions",
-    "find_sessions",
     "is_excluded",
     "load_manifest",
     "natural_key",
@@ -60,15 +58,6 @@ __all__ = [
 
 #: Names that mark files to leave out: baselines, and sessions that do not count.
 EXCLUDED = ("BASELINE", "nc")
-
-
-@dataclass(frozen=True)
-class FoundFile:
-    """A file with what its name tells: ``session`` of ``Sess<number>`` and ``day`` of ``D<number>``, None without."""
-
-    path: Path
-    session: int | None
-    day: int | None
 
 
 def natural_key(name: str) -> tuple:
@@ -107,39 +96,6 @@ def is_excluded(name: str, exclude: Iterable[str] = EXCLUDED) -> bool:
     (True, True, False)
     """
     return any(re.search(rf"(?<![A-Za-z]){re.escape(word)}(?![A-Za-z])", Path(name).name) for word in exclude)
-
-
-def find_sessions(pattern: str, folder: str | os.PathLike = ".", exclude: Sequence[str] = EXCLUDED) -> list[FoundFile]:
-    """Files that match a pattern, in order of session, then day, then name (numbers by value).
-
-    Parameters
-    ----------
-    pattern : str
-        Such as ``"I2/*.dat"`` or ``"**/*Peaks_TS*.csv"``, relative to ``folder``.
-    folder : path
-        Where to look.
-    exclude : sequence of str
-        Words whose files are left out (:func:`is_excluded`).
-
-    Raises
-    ------
-    FileNotFoundError
-        If there is no such folder, or nothing in it matches.
-    """
-    folder = Path(folder)
-    if not folder.is_dir():
-        raise FileNotFoundError(f"folder = {str(folder)!r} does not exist, or is not a folder")
-    paths = [path for path in folder.glob(pattern) if path.is_file() and not is_excluded(path.name, exclude)]
-    if not paths:
-        raise FileNotFoundError(f"pattern = {pattern!r} matches no file in {str(folder)!r} (left out: {list(exclude)})")
-    found = [FoundFile(path, number_in(path.name, "Sess"), number_in(path.name, "D")) for path in paths]
-    last = float("inf")
-
-    def key(file: FoundFile) -> tuple:
-        numbers = tuple(last if n is None else n for n in (file.session, file.day))
-        return (*numbers, natural_key(file.path.relative_to(folder).as_posix()))
-
-    return sorted(found, key=key)
 
 
 def eight_sessions(schedules: Sequence[str]) -> list[int]:

@@ -24,7 +24,6 @@ __all__ = [
     "Instants",
     "behaviour_agreement",
     "cluster_instants",
-    "indices_of_tables",
     "population_components",
     "sample_instants",
     "shifted_tables",
@@ -53,16 +52,6 @@ def shifted_tables(clusters: ArrayLike, labels: ArrayLike) -> np.ndarray:
     a, b = (np.eye(int(np.max(x)) + 1)[np.asarray(x)].T for x in (clusters, labels))
     product = rfft(a, axis=1)[:, None] * rfft(b, axis=1).conj()[None]
     return np.moveaxis(irfft(product, a.shape[1], axis=2).round().astype(np.int64), 2, 0)
-
-
-def indices_of_tables(tables: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Adjusted Rand index and adjusted mutual information of tables (..., n_clusters, n_labels) with equal margins.
-
-    Hubert & Arabie 1985, J Classif 2:193; Vinh, Epps & Bailey 2010, JMLR 11:2837 (arithmetic mean of entropies). The
-    mutual information expected by chance depends on margins only, and is computed once.
-    """
-    found = scores_of_tables(tables)
-    return found["ari"], found["ami"]
 
 
 def behaviour_agreement(
@@ -125,8 +114,9 @@ def behaviour_agreement(
         total[0] += tables[0]
         total[1:] += tables[rng.integers(guard, n - guard + 1, n_shifts)]
     out: dict[str, float] = {"n": float(len(labels))}
-    for name, values in zip(("ari", "ami"), indices_of_tables(total), strict=True):
-        found, null = float(values[0]), values[1:]
+    scores = scores_of_tables(total)
+    for name in ("ari", "ami"):
+        found, null = float(scores[name][0]), scores[name][1:]
         p = (1 + int((null >= found - 1e-12).sum())) / (1 + n_shifts)
         out |= {name: found, f"{name}_null": float(null.mean()), f"{name}_p": p if math.isfinite(found) else math.nan}
     return out

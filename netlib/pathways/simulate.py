@@ -39,7 +39,6 @@ __all__ = [
     "Subpopulation",
     "SyntheticParameters",
     "behaviour_spikes",
-    "finished",
     "log_gains",
     "mouse_names",
     "network_mouse",
@@ -420,16 +419,6 @@ def _presses(rng: np.random.Generator, model: BehaviourModel, leads_to: str) -> 
     if leads_to == "no pellet" and model.ratio > 1:
         return int(rng.integers(1, model.ratio))
     return model.ratio + int(rng.poisson(model.mean_presses - model.ratio))
-
-
-def finished(planted: pd.DataFrame) -> pd.DataFrame:
-    """The planted behaviours that the definitions can find: those before the last entry into a zone.
-
-    A passage that the end of the session cuts has no second entry into a zone, so its behaviours are undefined.
-    """
-    entries = planted.loc[planted["label"].isin(AT_LEVER + AT_DISPENSER), "onset"]
-    done = planted["onset"] < entries.iloc[-1]
-    return planted.loc[done, ["onset", "offset", "label"]].reset_index(drop=True)
 
 
 def session_log(seed: int, planted: pd.DataFrame, duration: float, header: tuple[str, ...] | None = None) -> BoxLog:

@@ -25,7 +25,6 @@ __all__ = [
     "compare_pathways",
     "metrics_table",
     "session_metrics",
-    "sessions_per_schedule",
     "sessions_to_criterion",
 ]
 
@@ -125,11 +124,6 @@ def metrics_table(sessions: Iterable[BehaviourSession]) -> pd.DataFrame:
         row = table[twice].iloc[0]
         raise ValueError(f"sessions holds session {row['session']} of mouse {row['mouse']!r} twice")
     return table
-
-
-def sessions_per_schedule(table: pd.DataFrame) -> pd.DataFrame:
-    """How many sessions each mouse had under each schedule: ``mouse``, ``pathway``, ``schedule``, ``sessions``."""
-    return table.groupby(["mouse", "pathway", "schedule"], sort=True).size().rename("sessions").reset_index()
 
 
 def sessions_to_criterion(

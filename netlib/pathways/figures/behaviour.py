@@ -387,7 +387,7 @@ def plot_sessions(table: pd.DataFrame, figure: Figure | None = None) -> Figure:
     ----------
     table : DataFrame
         From ``sessions_to_criterion``: ``mouse``, ``pathway``, ``schedule``, ``sessions``, ``to_criterion`` (NaN: never
-        met, drawn as a cross above the sessions there were), or from ``sessions_per_schedule``, without the last.
+        met, drawn as a cross above the sessions there were); the last may be missing.
     """
     check_columns("table", table, "mouse", "pathway", "schedule", "sessions")
     schedules = sorted(set(table["schedule"]))
