@@ -52,75 +52,8 @@ __all__ = [
     "read_rows",
 ]
 
-
-# ---------------------------------------------------------------- what file names tell
-
-
 #: Names that mark files to leave out: baselines, and sessions that do not count.
 EXCLUDED = ("BASELINE", "nc")
-
-
-def natural_key(name: str) -> tuple:
-    """Key that sorts numbers in names by value.
-
-    Examples
-    --------
-    >>> sorted(["Sess10", "Sess2", "Sess1"], key=natural_key)
-    ['Sess1', 'Sess2', 'Sess10']
-    """
-    parts = re.split(r"(\d+)", name)
-    return tuple((int(part), "") if k % 2 else (-1, part.lower()) for k, part in enumerate(parts))
-
-
-def number_in(name: str, prefix: str) -> int | None:
-    """Number after ``prefix`` ("Sess" or "D") in the name of a file, None without; of several, the last.
-
-    The last, because a mouse may be called D1_3. A letter right before the prefix makes it part of a word.
-
-    Examples
-    --------
-    >>> number_in("data/D1_3_D12_FR1.dat", "D"), number_in("I2_Sess4_Time.csv", "Sess"), number_in("a.csv", "D")
-    (12, 4, None)
-    """
-    check_choice("prefix", prefix, ("Sess", "D", "FR"))
-    found = re.findall(rf"(?<![A-Za-z]){prefix}(\d+)", Path(name).name)
-    return int(found[-1]) if found else None
-
-
-def is_excluded(name: str, exclude: Iterable[str] = EXCLUDED) -> bool:
-    """Tell whether a file name holds a word to leave out: the word itself, not letters of a longer one.
-
-    Examples
-    --------
-    >>> is_excluded("I2_BASELINE_D1.dat"), is_excluded("I2_D3_nc.dat"), is_excluded("Once_Sequence.dat")
-    (True, True, False)
-    """
-    return any(re.search(rf"(?<![A-Za-z]){re.escape(word)}(?![A-Za-z])", Path(name).name) for word in exclude)
-
-
-def eight_sessions(schedules: Sequence[str]) -> list[int]:
-    """Places of the first two and last two sessions of FR1, then of FR5, as the published analysis chose them.
-
-    Raises
-    ------
-    ValueError
-        If a schedule has fewer than four sessions.
-
-    Examples
-    --------
-    >>> eight_sessions(["FR1"] * 6 + ["FR5"] * 4)
-    [0, 1, 4, 5, 6, 7, 8, 9]
-    """
-    chosen = []
-    for schedule in ("FR1", "FR5"):
-        places = [k for k, s in enumerate(schedules) if s == schedule]
-        if len(places) < 4:
-            raise ValueError(f"schedules hold {len(places)} sessions of {schedule}: eight need 4 of FR1 and 4 of FR5")
-        chosen += places[:2] + places[-2:]
-    return chosen
-
-
-# ---------------------------------------------------------------- manifest
 
 
 #: Files of a session.
@@ -607,3 +540,66 @@ def _schedule(group: Mapping[str, Path]) -> str | None:
     if "dat" not in group:
         return None
     return read_imetronic(group["dat"]).field("schedule") or None
+
+
+# ---------------------------------------------------------------- what file names tell
+
+
+def natural_key(name: str) -> tuple:
+    """Key that sorts numbers in names by value.
+
+    Examples
+    --------
+    >>> sorted(["Sess10", "Sess2", "Sess1"], key=natural_key)
+    ['Sess1', 'Sess2', 'Sess10']
+    """
+    parts = re.split(r"(\d+)", name)
+    return tuple((int(part), "") if k % 2 else (-1, part.lower()) for k, part in enumerate(parts))
+
+
+def number_in(name: str, prefix: str) -> int | None:
+    """Number after ``prefix`` ("Sess" or "D") in the name of a file, None without; of several, the last.
+
+    The last, because a mouse may be called D1_3. A letter right before the prefix makes it part of a word.
+
+    Examples
+    --------
+    >>> number_in("data/D1_3_D12_FR1.dat", "D"), number_in("I2_Sess4_Time.csv", "Sess"), number_in("a.csv", "D")
+    (12, 4, None)
+    """
+    check_choice("prefix", prefix, ("Sess", "D", "FR"))
+    found = re.findall(rf"(?<![A-Za-z]){prefix}(\d+)", Path(name).name)
+    return int(found[-1]) if found else None
+
+
+def is_excluded(name: str, exclude: Iterable[str] = EXCLUDED) -> bool:
+    """Tell whether a file name holds a word to leave out: the word itself, not letters of a longer one.
+
+    Examples
+    --------
+    >>> is_excluded("I2_BASELINE_D1.dat"), is_excluded("I2_D3_nc.dat"), is_excluded("Once_Sequence.dat")
+    (True, True, False)
+    """
+    return any(re.search(rf"(?<![A-Za-z]){re.escape(word)}(?![A-Za-z])", Path(name).name) for word in exclude)
+
+
+def eight_sessions(schedules: Sequence[str]) -> list[int]:
+    """Places of the first two and last two sessions of FR1, then of FR5, as the published analysis chose them.
+
+    Raises
+    ------
+    ValueError
+        If a schedule has fewer than four sessions.
+
+    Examples
+    --------
+    >>> eight_sessions(["FR1"] * 6 + ["FR5"] * 4)
+    [0, 1, 4, 5, 6, 7, 8, 9]
+    """
+    chosen = []
+    for schedule in ("FR1", "FR5"):
+        places = [k for k, s in enumerate(schedules) if s == schedule]
+        if len(places) < 4:
+            raise ValueError(f"schedules hold {len(places)} sessions of {schedule}: eight need 4 of FR1 and 4 of FR5")
+        chosen += places[:2] + places[-2:]
+    return chosen

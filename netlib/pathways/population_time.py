@@ -31,104 +31,6 @@ __all__ = [
 ]
 
 
-# ---------------------------------------------------------------- agreement with behaviour
-
-
-def shifted_tables(clusters: ArrayLike, labels: ArrayLike) -> np.ndarray:
-    """Contingency tables of clusters and labels at every circular lag of the labels, by the Fourier transform.
-
-    Parameters
-    ----------
-    clusters, labels : array_like of int, shape (n,)
-        From 0 on.
-
-    Returns
-    -------
-    ndarray of int, shape (n, n_clusters, n_labels)
-        Row k: labels moved later by k.
-    """
-    from scipy.fft import irfft, rfft
-
-    a, b = (np.eye(int(np.max(x)) + 1)[np.asarray(x)].T for x in (clusters, labels))
-    product = rfft(a, axis=1)[:, None] * rfft(b, axis=1).conj()[None]
-    return np.moveaxis(irfft(product, a.shape[1], axis=2).round().astype(np.int64), 2, 0)
-
-
-def behaviour_agreement(
-    clusters: ArrayLike,
-    labels: ArrayLike,
-    session: ArrayLike | None = None,
-    *,
-    guard: int = 20,
-    n_shifts: int = 1000,
-    seed: int = 0,
-) -> dict[str, float]:
-    """Adjusted Rand index and mutual information of clusters of instants and behaviour, with p.
-
-    The null shifts the behaviours of each session in a circle, each by a lag of its own: clusters are as long-lived as
-    behaviours, and instants that follow each other are not independent. Instants without behaviour are left out
-    beforehand.
-
-    Parameters
-    ----------
-    clusters, labels : array_like of int, shape (n_instants,)
-        Cluster and behaviour of each instant; -1 is a behaviour that is not known.
-    session : array_like of int, shape (n_instants,), optional
-        Session of each instant; by default all are of one.
-    guard : int
-        Shortest lag (instants).
-    n_shifts : int
-        Size of the null.
-    seed : int
-        Master seed.
-
-    Returns
-    -------
-    dict
-        ``ari``, ``ami``, ``ari_null`` and ``ami_null`` (means), ``ari_p`` and ``ami_p`` = (1 + #) / (1 + N),
-        one-sided, ``n`` instants.
-
-    Raises
-    ------
-    ValueError
-        If shapes differ, or a session is too short for the guard.
-    """
-    clusters, labels = np.asarray(clusters), np.asarray(labels)
-    session = np.zeros(len(labels), int) if session is None else np.asarray(session)
-    if not clusters.shape == labels.shape == session.shape:
-        raise ValueError(f"clusters {clusters.shape}, labels {labels.shape}, session {session.shape} must be one shape")
-    check_integer("guard", guard, 1, unit="instants")
-    n_shifts = check_integer("n_shifts", n_shifts, 1)
-    keep = labels >= 0
-    clusters, labels, session = clusters[keep], labels[keep], session[keep]
-    names, clusters = np.unique(clusters, return_inverse=True)
-    kinds, labels = np.unique(labels, return_inverse=True)
-    rng = stream(seed, "instants against behaviour")
-    total = np.zeros((1 + n_shifts, len(names), len(kinds)), np.int64)
-    for s in np.unique(session):
-        here = session == s
-        n = int(here.sum())
-        if n < 3 * guard:
-            raise ValueError(f"session {s} has {n} instants with a behaviour: guard = {guard} needs {3 * guard}")
-        tables = _padded(shifted_tables(clusters[here], labels[here]), len(names), len(kinds))
-        total[0] += tables[0]
-        total[1:] += tables[rng.integers(guard, n - guard + 1, n_shifts)]
-    out: dict[str, float] = {"n": float(len(labels))}
-    scores = scores_of_tables(total)
-    for name in ("ari", "ami"):
-        found, null = float(scores[name][0]), scores[name][1:]
-        p = (1 + int((null >= found - 1e-12).sum())) / (1 + n_shifts)
-        out |= {name: found, f"{name}_null": float(null.mean()), f"{name}_p": p if math.isfinite(found) else math.nan}
-    return out
-
-
-def _padded(tables: np.ndarray, rows: int, columns: int) -> np.ndarray:
-    return np.pad(tables, ((0, 0), (0, rows - tables.shape[1]), (0, columns - tables.shape[2])))
-
-
-# ---------------------------------------------------------------- correlation and clusters of instants
-
-
 @dataclass(frozen=True, eq=False)
 class Instants:
     """Population vectors at regular instants of one or more sessions.
@@ -328,3 +230,98 @@ def population_components(instants: Instants, n_components: int = 3) -> tuple[np
         )
     model = PCA(n_components, svd_solver="full")
     return model.fit_transform(instants.values[always].T), model.explained_variance_ratio_
+
+
+# ---------------------------------------------------------------- agreement with behaviour
+
+
+def shifted_tables(clusters: ArrayLike, labels: ArrayLike) -> np.ndarray:
+    """Contingency tables of clusters and labels at every circular lag of the labels, by the Fourier transform.
+
+    Parameters
+    ----------
+    clusters, labels : array_like of int, shape (n,)
+        From 0 on.
+
+    Returns
+    -------
+    ndarray of int, shape (n, n_clusters, n_labels)
+        Row k: labels moved later by k.
+    """
+    from scipy.fft import irfft, rfft
+
+    a, b = (np.eye(int(np.max(x)) + 1)[np.asarray(x)].T for x in (clusters, labels))
+    product = rfft(a, axis=1)[:, None] * rfft(b, axis=1).conj()[None]
+    return np.moveaxis(irfft(product, a.shape[1], axis=2).round().astype(np.int64), 2, 0)
+
+
+def behaviour_agreement(
+    clusters: ArrayLike,
+    labels: ArrayLike,
+    session: ArrayLike | None = None,
+    *,
+    guard: int = 20,
+    n_shifts: int = 1000,
+    seed: int = 0,
+) -> dict[str, float]:
+    """Adjusted Rand index and mutual information of clusters of instants and behaviour, with p.
+
+    The null shifts the behaviours of each session in a circle, each by a lag of its own: clusters are as long-lived as
+    behaviours, and instants that follow each other are not independent. Instants without behaviour are left out
+    beforehand.
+
+    Parameters
+    ----------
+    clusters, labels : array_like of int, shape (n_instants,)
+        Cluster and behaviour of each instant; -1 is a behaviour that is not known.
+    session : array_like of int, shape (n_instants,), optional
+        Session of each instant; by default all are of one.
+    guard : int
+        Shortest lag (instants).
+    n_shifts : int
+        Size of the null.
+    seed : int
+        Master seed.
+
+    Returns
+    -------
+    dict
+        ``ari``, ``ami``, ``ari_null`` and ``ami_null`` (means), ``ari_p`` and ``ami_p`` = (1 + #) / (1 + N),
+        one-sided, ``n`` instants.
+
+    Raises
+    ------
+    ValueError
+        If shapes differ, or a session is too short for the guard.
+    """
+    clusters, labels = np.asarray(clusters), np.asarray(labels)
+    session = np.zeros(len(labels), int) if session is None else np.asarray(session)
+    if not clusters.shape == labels.shape == session.shape:
+        raise ValueError(f"clusters {clusters.shape}, labels {labels.shape}, session {session.shape} must be one shape")
+    check_integer("guard", guard, 1, unit="instants")
+    n_shifts = check_integer("n_shifts", n_shifts, 1)
+    keep = labels >= 0
+    clusters, labels, session = clusters[keep], labels[keep], session[keep]
+    names, clusters = np.unique(clusters, return_inverse=True)
+    kinds, labels = np.unique(labels, return_inverse=True)
+    rng = stream(seed, "instants against behaviour")
+    total = np.zeros((1 + n_shifts, len(names), len(kinds)), np.int64)
+    for s in np.unique(session):
+        here = session == s
+        n = int(here.sum())
+        if n < 3 * guard:
+            raise ValueError(f"session {s} has {n} instants with a behaviour: guard = {guard} needs {3 * guard}")
+        tables = _padded(shifted_tables(clusters[here], labels[here]), len(names), len(kinds))
+        total[0] += tables[0]
+        total[1:] += tables[rng.integers(guard, n - guard + 1, n_shifts)]
+    out: dict[str, float] = {"n": float(len(labels))}
+    scores = scores_of_tables(total)
+    for name in ("ari", "ami"):
+        found, null = float(scores[name][0]), scores[name][1:]
+        p = (1 + int((null >= found - 1e-12).sum())) / (1 + n_shifts)
+        out |= {name: found, f"{name}_null": float(null.mean()), f"{name}_p": p if math.isfinite(found) else math.nan}
+    return out
+
+
+def _padded(tables: np.ndarray, rows: int, columns: int) -> np.ndarray:
+    return np.pad(tables, ((0, 0), (0, rows - tables.shape[1]), (0, columns - tables.shape[2])))
