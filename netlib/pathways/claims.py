@@ -22,14 +22,22 @@ import pandas as pd
 from netlib.base.checks import check_choice, check_integer
 from netlib.pathways.behaviour import GROUPS, bin_activity, bin_labels, bin_times
 from netlib.pathways.cluster_checks import contingency, scores_of_tables
-from netlib.pathways.decoding import Svm, decode_behaviour, leakage, matched_scores
+from netlib.pathways.decoding import Svm, decode_behaviour, matched_scores
 from netlib.pathways.labels import categories
 from netlib.pathways.modulation import percentile_test
 from netlib.pathways.neurons import MouseNeurons
 from netlib.pathways.parameters import PipelineParameters
 from netlib.pathways.session import BehaviourSession
 from netlib.pathways.simulate import MousePlan, SyntheticParameters, mouse_names, synthetic_mouse
-from netlib.pathways.steps import MouseVectors, analyse_session, cluster_neurons, codes_of
+from netlib.pathways.steps import (
+    LEAST_NEURONS,
+    MouseVectors,
+    analyse_session,
+    bins_of,
+    cluster_neurons,
+    codes_of,
+    leakage_of,
+)
 from netlib.pathways.store import Result
 from netlib.statistics.mice import pathway_claim, smallest_p
 from netlib.sweep.seeds import over_seeds, save_table
@@ -229,8 +237,6 @@ CONDITIONS: Mapping[str, tuple[str, str]] = MappingProxyType(
     }
 )
 CODES = {"activation": 1, "inactivation": -1}
-#: Neurons that a code must have to be decoded from.
-LEAST = 3
 
 
 @dataclass(frozen=True, eq=False)
@@ -335,34 +341,21 @@ def code_table(one: AnalysedMouse, parameters: PipelineParameters) -> pd.DataFra
     rows = []
     for k, (session, result) in enumerate(zip(one.sessions, one.results, strict=True)):
         codes = codes_of(one.all_of("leading"), one.table, k)
-        x, y = np.asarray(result["features"], float), np.asarray(result["bin_labels"])
-        times = bin_times(len(x), float(result["bin"]))
+        x, y, times = bins_of(result)
         sets = {name: np.flatnonzero(codes == sign) for name, sign in CODES.items()}
         chance = 1.0 / len(np.unique(y[y >= 0]))
-        matched = _matched(x, sets, y, times, svm, parameters)
+        matched = {}
+        if min(map(len, sets.values())) >= LEAST_NEURONS:
+            found = matched_scores(x, sets, y, times, GROUPS, draws=parameters.draws, svm=svm, seed=parameters.seed)
+            matched = found.groupby("set")["balanced_accuracy"].mean()
         head = {"mouse": one.mouse, "pathway": one.pathway, "session": session.session, "chance": chance}
         for name, members in sets.items():
             score = chance
-            if len(members) >= LEAST:
+            if len(members) >= LEAST_NEURONS:
                 score = decode_behaviour(x[:, members], y, times, GROUPS, svm=svm).balanced_accuracy
             row = {"set": name, "size": len(members), "balanced_accuracy": score, "matched": matched.get(name, np.nan)}
             rows.append(head | row)
     return pd.DataFrame(rows)
-
-
-def _matched(
-    x: np.ndarray,
-    sets: Mapping[str, np.ndarray],
-    y: np.ndarray,
-    times: np.ndarray,
-    svm: Svm,
-    parameters: PipelineParameters,
-) -> dict[str, float]:
-    if min(map(len, sets.values())) < LEAST:
-        return {}
-    options = {"draws": parameters.draws, "svm": svm, "seed": parameters.seed}
-    found = matched_scores(x, sets, y, times, GROUPS, **options)
-    return found.groupby("set")["balanced_accuracy"].mean().to_dict()
 
 
 def mouse_table(mice: Sequence[AnalysedMouse], codes: pd.DataFrame | None = None) -> pd.DataFrame:
@@ -424,15 +417,12 @@ def null_leakage(
     events = session.recording.traces["events"]
     values = np.asarray(events.values, float)
     kinds = {"events": values, "smoothed": gaussian_filter1d(values, smooth / events.dt, axis=1)}
-    rows = []
+    tables = []
     for name, activity in kinds.items():
         x = bin_activity(activity, events.dt, width)
-        table = leakage(x, bin_labels(session.merged, GROUPS, len(x), width), bin_times(len(x), width), GROUPS, svm=svm)
-        for kernel, row in table.iterrows():
-            for split in ("random", "blocked"):
-                head = {"features": f"{name}, {kernel}", "split": split}
-                rows.append(head | {"score": row[split], "chance": row["chance"]})
-    return pd.DataFrame(rows).assign(mouse=one.mouse)
+        labels = bin_labels(session.merged, GROUPS, len(x), width)
+        tables.append(leakage_of(name, x, labels, bin_times(len(x), width), svm))
+    return pd.concat(tables, ignore_index=True).assign(mouse=one.mouse)
 
 
 # ---------------------------------------------------------------- experiment over seeds

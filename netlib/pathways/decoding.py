@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import combinations
 
 import numpy as np
@@ -275,8 +275,6 @@ def leakage(
     DataFrame, rows "linear" and "rbf"
         ``random``, ``blocked`` and ``chance``.
     """
-    from dataclasses import replace
-
     svm, names, rows = Svm() if svm is None else svm, list(names), {}
     for kernel in ("linear", "rbf"):
         row = {}

@@ -21,7 +21,9 @@ from netlib.pathways.imetronic import COLUMNS, empty_events, read_imetronic
 from netlib.pathways.manifest import Manifest
 from netlib.pathways.session import BehaviourSession, as_pathway, check_length
 from netlib.pathways.tables import check_label, read_csv_session, read_registration
-from netlib.recordings.nwb import add_scratch, import_pynwb
+from netlib.recordings.nwb import add_scratch, import_pynwb, read_recording, write_recording
+from netlib.recordings.ophys import read_ophys
+from netlib.recordings.readers import read_caiman
 from netlib.recordings.recording import Recording
 
 __all__ = [
@@ -86,14 +88,11 @@ def _with_behaviour(
 
 
 def _from_caiman(path: Path, pathway: str, footprints: bool) -> tuple[Recording, np.ndarray | None]:
-    from netlib.recordings.readers import read_caiman
-
     recording = as_pathway(read_caiman(path), pathway)
     return recording, read_caiman_footprints(path, recording.neurons["id"]) if footprints else None
 
 
 def _from_nwb(files: dict[str, Path], label: dict[str, object], footprints: bool) -> BehaviourSession:
-
     session = read_behaviour_nwb(files["nwb"], **label)
     if not footprints:
         session = dataclasses.replace(session, footprints=None)
@@ -137,8 +136,6 @@ def write_behaviour_nwb(session: BehaviourSession, path: str | os.PathLike) -> P
     ValueError
         If the session has no recording.
     """
-    from netlib.recordings.nwb import write_recording
-
     pynwb = import_pynwb()
     if check_type("session", session, BehaviourSession).recording is None:
         raise ValueError(f"{session!r} has no recording: an NWB file needs one")
@@ -212,9 +209,6 @@ def read_behaviour_nwb(
     ValueError
         If it is damaged, or of another mouse or session than said.
     """
-    from netlib.recordings.nwb import read_recording
-    from netlib.recordings.ophys import read_ophys
-
     given = {"mouse": mouse, "pathway": pathway, "session": session, "schedule": schedule}
     given = {name: value for name, value in given.items() if value is not None}
     ours, tables = _look(path)

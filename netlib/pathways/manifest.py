@@ -44,6 +44,7 @@ __all__ = [
     "Manifest",
     "build_manifest",
     "eight_sessions",
+    "fault_message",
     "is_excluded",
     "load_manifest",
     "natural_key",
@@ -91,7 +92,7 @@ class Manifest:
             rows = rows.sort_values(["mouse", "session"], kind="stable", ignore_index=True)
             faults = _file_faults(rows)
         if faults:
-            raise ValueError(_message("the manifest", faults))
+            raise ValueError(fault_message("the manifest has", faults))
         object.__setattr__(self, "table", rows)
 
     def __len__(self) -> int:
@@ -126,9 +127,8 @@ class Manifest:
         files = {kind: self.folder / row[kind] for kind in FILES if row[kind]}
         missing = [f"{kind}: {path}" for kind, path in files.items() if not path.is_file()]
         if missing:
-            raise FileNotFoundError(
-                _message(f"session {session} of mouse {mouse!r}", [f"missing {m}" for m in missing])
-            )
+            what = f"session {session} of mouse {mouse!r} has"
+            raise FileNotFoundError(fault_message(what, [f"missing {line}" for line in missing]))
         return files
 
     def registration_file(self, mouse: str) -> Path | None:
@@ -164,8 +164,10 @@ def _relative(path: Path, folder: Path) -> str:
     return Path(os.path.relpath(path.resolve(), folder.resolve())).as_posix()
 
 
-def _message(what: str, faults: list[str]) -> str:
-    return f"{what} has {len(faults)} fault{'s' if len(faults) > 1 else ''}:\n" + "\n".join(f"- {f}" for f in faults)
+def fault_message(what: str, faults: list[str], more: str = "") -> str:
+    """Message that counts and lists faults, a line each."""
+    count = f"{len(faults)} fault{'s' if len(faults) > 1 else ''}"
+    return f"{what} {count}{more}:\n" + "\n".join(f"- {fault}" for fault in faults)
 
 
 def _label_faults(table: pd.DataFrame) -> tuple[list[str], pd.DataFrame]:
@@ -290,7 +292,7 @@ def load_manifest(path: str | os.PathLike, *, check_files: bool = True) -> Manif
         raise ValueError(f"path = {str(path)!r} is no sound manifest: {error}") from error
     missing = manifest.missing() if check_files else []
     if missing:
-        raise ValueError(_message(f"path = {str(path)!r}", [f"missing file: {line}" for line in missing]))
+        raise ValueError(fault_message(f"path = {str(path)!r} has", [f"missing file: {line}" for line in missing]))
     return manifest
 
 
@@ -309,12 +311,8 @@ def read_rows(path: str | os.PathLike) -> pd.DataFrame:
     if not path.is_file():
         raise FileNotFoundError(f"path = {str(path)!r} does not exist, or is not a file: it must be a manifest")
     if path.suffix.lower() == ".csv":
-        return _from_csv(path)
+        return pd.read_csv(path, dtype=str, keep_default_na=False, encoding="utf-8-sig")
     return _from_toml(tomllib.loads(path.read_text(encoding="utf-8-sig")))
-
-
-def _from_csv(path: Path) -> pd.DataFrame:
-    return pd.read_csv(path, dtype=str, keep_default_na=False, encoding="utf-8-sig")
 
 
 def _from_toml(content: Mapping[str, Any]) -> pd.DataFrame:

@@ -21,7 +21,7 @@ from tqdm.auto import tqdm
 from netlib.base.provenance import file_hash, hash_of, provenance
 from netlib.pathways.claims import engagement, judge_claims, subpopulations
 from netlib.pathways.files import load_session
-from netlib.pathways.manifest import FILES, Manifest, load_manifest, read_rows
+from netlib.pathways.manifest import FILES, Manifest, fault_message, load_manifest, read_rows
 from netlib.pathways.parameters import PipelineParameters
 from netlib.pathways.results import POOLED, Results, step_name
 from netlib.pathways.steps import (
@@ -241,8 +241,7 @@ def plan_steps(
 
     def step(function: Callable[..., Result], kind: str, of: tuple, needs: list[Any]) -> Step:
         name = step_name(kind, *of)
-        group = "clusters" if kind == "clusters" else kind
-        keys[name] = hash_of([name, code, parameters.of(group), needs])
+        keys[name] = hash_of([name, code, parameters.of(kind), needs])
         return Step(name, keys[name], function, of)
 
     mice = {mouse: manifest.sessions(mouse) for mouse in manifest.mice}
@@ -416,7 +415,7 @@ def inspect_manifest(
         for mouse in manifest.mice:
             faults += _registration_faults(manifest, mouse, seen)
     if faults:
-        raise ValueError(_message(faults))
+        raise ValueError(fault_message("the data set has", faults, ", nothing was written"))
     cells = {name: n for name, (_, n, _) in seen.items()}
     return Inspected(manifest, hashes, cells)
 
@@ -470,11 +469,6 @@ def describe(found: Inspected) -> pd.DataFrame:
         n = found.cells.get((row["mouse"], row["session"]))
         rows.append({**label, "neurons": n, "megabytes": round(size / 1e6, 2), "files": ", ".join(files)})
     return pd.DataFrame(rows)
-
-
-def _message(faults: list[str]) -> str:
-    many = f"{len(faults)} faults" if len(faults) > 1 else "1 fault"
-    return f"the data set has {many}, nothing was written:\n" + "\n".join(f"- {fault}" for fault in faults)
 
 
 def _look(manifest: Manifest, mouse: str, session: int) -> tuple[str, int, bool]:

@@ -25,6 +25,7 @@ from netlib.base.seeds import stream
 from netlib.calcium.deconvolution import deconvolve
 from netlib.calcium.microscope import Microscope, image
 from netlib.pathways.behaviour import BEHAVIOURS, GROUPS, merge_behaviours, segment, state_at
+from netlib.pathways.clusters import CATEGORIES
 from netlib.pathways.imetronic import DISPENSER, LEVER, LICK, SESSION_END, ZONE, BoxLog, event_table, make_header
 from netlib.pathways.session import PATHWAYS, BehaviourSession, check_schedule, ratio_of
 from netlib.pathways.simulated_images import CellShapes, draw_footprints, place_cells, to_images
@@ -59,8 +60,6 @@ __all__ = [
 # ---------------------------------------------------------------- what neurons code, and who is seen
 
 
-#: Categories of a neuron in a session: the four groups up, then the same down.
-CATEGORIES = (*(f"{group} up" for group in GROUPS), *(f"{group} down" for group in GROUPS))
 #: Sessions in which a subpopulation has a category.
 WHEN = ("all", "early", "late")
 
@@ -718,16 +717,8 @@ def synthetic_session(
     cells = plan.local[session - 1]
     gains = log_gains(plan.categories[cells, session - 1], p.up, p.down)
     own = int(stream(seed, "session", plan.mouse, session).integers(2**62))
-    index, time = behaviour_spikes(
-        own,
-        behaviour.intervals,
-        behaviour.duration,
-        plan.base[cells],
-        gains,
-        ou_sd=p.ou_sd,
-        ou_tau=p.ou_tau,
-        drift=p.drift,
-    )
+    fluctuation = {"ou_sd": p.ou_sd, "ou_tau": p.ou_tau, "drift": p.drift}
+    index, time = behaviour_spikes(own, behaviour.intervals, behaviour.duration, plan.base[cells], gains, **fluctuation)
     return observe(behaviour, plan, index, time, own, p, **options)
 
 
@@ -752,7 +743,7 @@ def synthetic_mouse(
         What is planted.
     mode : {"statistical", "network"}
         Where spikes come from: a statistical model, or a network of the striatum in PyNN on NEST
-        (:mod:`netlib.pathways.simulate`).
+        (:mod:`netlib.pathways.simulated_network`).
     **options
         ``events``, ``spikes``, ``footprints``: see :func:`observe`.
     """
@@ -813,14 +804,8 @@ def network_mouse(
     p = striatum.parameters
     sessions = []
     for k in range(parameters.sessions):
-        behaviour = simulate_behaviour(
-            seed,
-            plan.mouse,
-            plan.pathway,
-            k + 1,
-            n_sessions=parameters.sessions,
-            duration=parameters.duration,
-        )
+        label = (plan.mouse, plan.pathway, k + 1)
+        behaviour = simulate_behaviour(seed, *label, n_sessions=parameters.sessions, duration=parameters.duration)
         drive_seed = int(stream(own, "drive", k).integers(2**62))
         drive = cortical_drive(drive_seed, behaviour.intervals, behaviour.duration, p)
         spikes = run_session(striatum, drive)
