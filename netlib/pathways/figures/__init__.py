@@ -1,6 +1,6 @@
 """Figures of the direct and the indirect pathway: each draws results given as arrays and tables, and computes none.
 
-Every function returns a matplotlib Figure. Names load at their first use.
+Every function returns a matplotlib Figure, a new one or that given as ``figure``. Names load at their first use.
 """
 
 import lazy_loader
