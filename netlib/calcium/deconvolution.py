@@ -27,11 +27,9 @@ __all__ = [
     "deconvolve",
     "deconvolve_trace",
     "events_of",
-    "noise_sd",
     "oasis_ar1",
     "pivoting_ar2",
     "spike_rate_correlation",
-    "time_constants",
 ]
 
 

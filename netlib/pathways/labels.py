@@ -25,7 +25,6 @@ from netlib.pathways.registration import check_registration, pick
 from netlib.statistics.resampling import correlation
 
 __all__ = [
-    "CATEGORIES",
     "agreement",
     "best_label",
     "categories",

@@ -223,17 +223,14 @@ def shift_test(
     binned = activity_on_grid(activity, duration, dt, kind, grid)
     labels = behaviour_labels(intervals, labels)
     weights = behaviour_weights(intervals, labels, binned.values.shape[1], binned.width)
-    notes: list[str] = []
     if guard == "auto":
         guard = suggest_guard(intervals, duration, dt, activity, kind).guard
     guard = check_number("guard", guard, "ms", 0, duration / 3)
-    if null != "bouts":
-        _doubt_guard(binned, weights, guard, notes)
+    notes = [] if null == "bouts" else _doubts_of_guard(binned, weights, guard)
     n_permutations = check_integer("n_permutations", n_permutations, 20)
     per = 1.0 if kind == "trace" else binned.width
     if null == "bouts":
-        used, n_null = weights, n_permutations
-        amount = _amount(used) * per
+        used, n_null, amount = weights, n_permutations, _amount(weights) * per
         found = bout_comparison(binned.values, binned.width, intervals, labels, amount, n_permutations, seed)
     else:
         used, lags = _lags(weights, binned.width, null, guard, max_shift)
@@ -244,11 +241,9 @@ def shift_test(
     for array in fields.values():
         array[:, missing] = np.nan
         array[~binned.present] = np.nan
-    if kind != "trace":
-        mean = fields["null_mean"]
-        ratio = np.divide(fields["statistic"], mean, out=np.full(mean.shape, np.nan), where=mean > 1e-15)
-    else:
-        ratio = np.full(fields["statistic"].shape, np.nan)
+    mean = fields["null_mean"]
+    defined = mean > (np.inf if kind == "trace" else 1e-15)
+    ratio = np.divide(fields["statistic"], mean, out=np.full(mean.shape, np.nan), where=defined)
     return Modulation(
         labels=labels,
         **fields,
@@ -265,13 +260,15 @@ def shift_test(
     )
 
 
-def _doubt_guard(binned: GridActivity, weights: np.ndarray, guard: float, notes: list[str]) -> None:
+def _doubts_of_guard(binned: GridActivity, weights: np.ndarray, guard: float) -> list[str]:
+    notes = []
     times = correlation_times(binned.values, weights, binned.width)
     for name, time in zip(("behaviour", "activity"), times, strict=True):
         if time > guard / 3:
             note = f"guard = {guard:g} ms is less than three autocorrelation times of {name} ({time:.0f} ms)"
             notes.append(note)
             warnings.warn(note + ": take guard='auto'", RuntimeWarning, stacklevel=3)
+    return notes
 
 
 def _amount(weights: np.ndarray) -> np.ndarray:
@@ -735,8 +732,9 @@ def bout_comparison(
     n_bins = values.shape[1]
     duration = n_bins * width
     cut = intervals.assign(offset=np.minimum(intervals["offset"], duration))
-    edges, order = permuted_bouts(cut[(cut["offset"] > cut["onset"]).to_numpy()], duration, n_permutations, seed)
-    code = np.r_[pd.Index(labels).get_indexer(cut["label"][(cut["offset"] > cut["onset"]).to_numpy()]), -1][order]
+    cut = cut[(cut["offset"] > cut["onset"]).to_numpy()]
+    edges, order = permuted_bouts(cut, duration, n_permutations, seed)
+    code = np.r_[pd.Index(labels).get_indexer(cut["label"]), -1][order]
     cell = np.minimum((edges / width).astype(np.int64), n_bins - 1)
     share = edges / width - cell
     observed = values @ behaviour_weights(intervals, labels, n_bins, width).T / amount

@@ -30,15 +30,15 @@ __all__ = ["Kept", "Result", "StepStore", "Workers", "code_version", "run_jobs"]
 
 
 Result = dict[str, Any]
-#: Rooms whose code decides a number.
-COMPUTING = ("base", "recordings", "tuning", "calcium", "statistics", "pathways")
+#: Folders of netlib whose code decides a number of the pipeline.
+COMPUTING = ("base", "recordings", "calcium", "statistics", "pathways")
 
 
 @functools.lru_cache
-def code_version(rooms: tuple[str, ...] = COMPUTING) -> str:
-    """Hash of the code of some rooms, by default of all that compute."""
-    folder = Path(__file__).resolve().parents[1]
-    return source_hash((path for room in rooms for path in sorted((folder / room).rglob("*.py"))), folder)
+def code_version(folders: tuple[str, ...] = COMPUTING) -> str:
+    """Hash of the code of some folders, by default of all that compute."""
+    root = Path(__file__).resolve().parents[1]
+    return source_hash((path for folder in folders for path in sorted((root / folder).rglob("*.py"))), root)
 
 
 class StepStore:

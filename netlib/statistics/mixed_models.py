@@ -138,8 +138,8 @@ def fit_mixed_model(
     Parameters
     ----------
     table : DataFrame
-        Such as :func:`netlib.pathways.neurons.neuron_table` makes. Rows with a missing value, or of cluster -1 if
-        the cluster is a term, are dropped and counted.
+        A row for each neuron, day and behaviour: ``mouse``, ``neuron``, the value and the factors of the terms. Rows
+        with a missing value, or of cluster -1 if the cluster is a term, are dropped and counted.
     terms : str or sequence of str
         Fixed effects, "a * b" for a, b and a:b.
     value : str
@@ -166,7 +166,7 @@ def fit_mixed_model(
     insist : bool
         Test refused terms all the same; the p then rests on mice being drawn from a normal distribution.
     engine : {"closed form", "statsmodels"}
-        The same likelihood, in closed form (:mod:`netlib.statistics.mixed_models`) or by statsmodels' MixedLM (slow).
+        The same likelihood, in closed form or by statsmodels' MixedLM (slow).
 
     Raises
     ------
