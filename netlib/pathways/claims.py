@@ -27,7 +27,7 @@ from netlib.pathways.labels import categories
 from netlib.pathways.modulation import percentile_test
 from netlib.pathways.neurons import MouseNeurons
 from netlib.pathways.parameters import PipelineParameters
-from netlib.pathways.session import BehaviourSession
+from netlib.pathways.session import PATHWAYS, BehaviourSession
 from netlib.pathways.simulate import MousePlan, SyntheticParameters, mouse_names, synthetic_mouse
 from netlib.pathways.steps import (
     LEAST_NEURONS,
@@ -153,7 +153,7 @@ def judge_claims(mice: pd.DataFrame, clusters: dict[str, float], margin: float, 
         "not engaged", "no comparison"), ``mice`` (how many show it, of how many), ``p`` over mice, ``smallest_p``,
         ``about``: what can be said beyond these mice.
     """
-    mean = mice.groupby("pathway")[["engaged", "bias"]].mean().reindex(["D1", "A2A"])
+    mean = mice.groupby("pathway")[["engaged", "bias"]].mean().reindex(list(PATHWAYS))
     rows = [_similar(mice, mean, margin, alpha), _different(clusters, mice)]
     rows += [_code(mice, mean, pathway, sign, alpha) for pathway, sign in (("D1", 1.0), ("A2A", -1.0))]
     return pd.DataFrame([{"claim": name, **row} for name, row in zip(CLAIMS, rows, strict=True)])
@@ -293,7 +293,7 @@ class AnalysedMouse:
 def make_mice(
     seed: int,
     planted: str = "abstract",
-    pathways: Sequence[str] = ("D1", "A2A"),
+    pathways: Sequence[str] = PATHWAYS,
     *,
     mice: int = 6,
     parameters: PipelineParameters | None = None,
@@ -474,11 +474,11 @@ def pathway_claims(
     rows = []
     for name in conditions:
         planted = CONDITIONS[check_choice("condition", name, CONDITIONS)]
-        for key in zip(planted, ("D1", "A2A"), strict=True):
+        for key in zip(planted, PATHWAYS, strict=True):
             if key not in made:
                 own = make_mice(seed, key[0], key[1:], **size)
                 made[key] = own, pd.concat([code_table(one, p) for one in own], ignore_index=True)
-        parts = [made[key] for key in zip(planted, ("D1", "A2A"), strict=True)]
+        parts = [made[key] for key in zip(planted, PATHWAYS, strict=True)]
         both = [one for own, _ in parts for one in own]
         found = _judged(both, pd.concat([codes for _, codes in parts]), p) | _true_clusters(both, p)
         if name == "none":
@@ -525,7 +525,7 @@ def _true_clusters(mice: list[AnalysedMouse], p: PipelineParameters) -> dict[str
     from sklearn.metrics import adjusted_rand_score
 
     found = {}
-    for pathway in ("D1", "A2A"):
+    for pathway in PATHWAYS:
         own = [one for one in mice if one.pathway == pathway]
         clusters = cluster_neurons([one.vectors() for one in own], p, compare=False)
         truth = planted_clusters(own, clusters)

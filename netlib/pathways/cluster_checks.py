@@ -458,8 +458,9 @@ def spatial_clustering(
     if not of:
         raise ValueError(f"points: no group has more than {neighbours} labelled neurons, too few for neighbours")
     i, j, rng = np.concatenate(of), np.concatenate(to), generator(seed, "spatial clustering")
-    share, null, shuffled = np.mean(labels[i] == labels[j]), np.empty(n_permutations), labels.copy()
-    for b in range(check_integer("n_permutations", n_permutations, 1)):
+    null = np.empty(check_integer("n_permutations", n_permutations, 1))
+    share, shuffled = np.mean(labels[i] == labels[j]), labels.copy()
+    for b in range(n_permutations):
         for own in members:
             shuffled[own] = rng.permutation(labels[own])
         null[b] = np.mean(shuffled[i] == shuffled[j])

@@ -19,7 +19,7 @@ from netlib.pathways.behaviour import (
     merge_behaviours,
     press_counts,
 )
-from netlib.pathways.session import BehaviourSession
+from netlib.pathways.session import PATHWAYS, BehaviourSession
 
 __all__ = [
     "compare_pathways",
@@ -184,7 +184,7 @@ def compare_pathways(table: pd.DataFrame, metric: str, by: str | None = "schedul
     rows = []
     for value, part in groups:
         mice = part.groupby(["pathway", "mouse"])[metric].mean().dropna()
-        values = [mice[mice.index.get_level_values("pathway") == p].to_numpy(float) for p in ("D1", "A2A")]
+        values = [mice[mice.index.get_level_values("pathway") == p].to_numpy(float) for p in PATHWAYS]
         rows.append({by or "group": value, "metric": metric, **_compare(*values)})
     return pd.DataFrame(rows)
 
