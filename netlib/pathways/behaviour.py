@@ -448,11 +448,7 @@ def match_pattern(labels: Sequence[str], pattern: Sequence[str] = CYCLE) -> np.n
 
 
 def find_cycles(
-    intervals: pd.DataFrame,
-    events: pd.DataFrame | None = None,
-    *,
-    pattern: Sequence[str] = CYCLE,
-    min_presses: int = 0,
+    intervals: pd.DataFrame, events: pd.DataFrame | None = None, *, pattern: Sequence[str] = CYCLE, min_presses: int = 0
 ) -> pd.DataFrame:
     """Whole cycles of a session.
 
@@ -506,11 +502,7 @@ def cycle_histogram(durations: np.ndarray, bin_width: float = 500.0) -> pd.DataF
 
 
 def behaviour_durations(
-    intervals: pd.DataFrame,
-    *,
-    within_cycles: bool = False,
-    events: pd.DataFrame | None = None,
-    min_presses: int = 0,
+    intervals: pd.DataFrame, *, within_cycles: bool = False, events: pd.DataFrame | None = None, min_presses: int = 0
 ) -> pd.DataFrame:
     """How long each behaviour lasts.
 

@@ -546,12 +546,7 @@ def _published(mice: list[AnalysedMouse], p: PipelineParameters) -> dict[str, fl
 
 
 def run_claims(
-    output: str | os.PathLike,
-    seeds: int = 10,
-    *,
-    workers: int = 1,
-    progress: bool | None = None,
-    **settings: Any,
+    output: str | os.PathLike, seeds: int = 10, *, workers: int = 1, progress: bool | None = None, **settings: Any
 ) -> Path:
     """Run :func:`pathway_claims` for the seeds 1 to ``seeds`` and write one table that says where it comes from.
 

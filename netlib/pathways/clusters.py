@@ -729,26 +729,19 @@ class Method:
     """One way to cluster: ``run(similarity, k, seed, profile) -> labels``; ``free_k`` if k may be left to it."""
 
     run: Callable[..., np.ndarray]
-    parameters: str
     free_k: bool = False
 
 
+LINKAGES = ("average", "complete", "ward")
 #: The nine published methods and mean shift. With input "profile" all take the rows of the similarity matrix (those of
 #: scikit-learn's hierarchy and spectral, of 1 - similarity: the same distances); with "distance", 1 - similarity as a
 #: precomputed distance, or points embedded with those squared distances where a method needs points (ward, k-means,
-#: mean shift).
+#: mean shift). Without k, affinity propagation (damping 0.5, preference -40) and mean shift (bandwidth 1.8) are as
+#: published; else they are tuned to k.
 METHODS: Mapping[str, Method] = MappingProxyType(
-    {f"linkage {kind}": Method(_linkage(kind), "scipy linkage, cut at k") for kind in ("average", "complete", "ward")}
-    | {"k-means": Method(_k_means, "10 starts, seeded")}
-    | {
-        f"agglomerative {kind}": Method(_agglomerative(kind), "scikit-learn")
-        for kind in ("average", "complete", "ward")
-    }
-    | {
-        "spectral": Method(_spectral, "10 nearest neighbours (profile) or similarity as affinity (distance)"),
-        "affinity propagation": Method(
-            _affinity, "damping 0.5; preference -40 as published if k is None, else tuned to k", True
-        ),
-        "mean shift": Method(_mean_shift, "bandwidth 1.8 as published if k is None, else tuned to k", True),
-    }
+    {f"linkage {kind}": Method(_linkage(kind)) for kind in LINKAGES}
+    | {"k-means": Method(_k_means)}
+    | {f"agglomerative {kind}": Method(_agglomerative(kind)) for kind in LINKAGES}
+    | {"spectral": Method(_spectral)}
+    | {"affinity propagation": Method(_affinity, free_k=True), "mean shift": Method(_mean_shift, free_k=True)}
 )

@@ -362,12 +362,7 @@ def _members(name: str, which: ArrayLike, n: int) -> np.ndarray:
 
 
 def code_scores(
-    features: ArrayLike,
-    signs: ArrayLike,
-    labels: ArrayLike,
-    times: ArrayLike,
-    names: Sequence[str],
-    **options,
+    features: ArrayLike, signs: ArrayLike, labels: ArrayLike, times: ArrayLike, names: Sequence[str], **options
 ) -> pd.DataFrame:
     """Decode from activated neurons only, inactivated only, and all, in equal numbers.
 

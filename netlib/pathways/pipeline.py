@@ -162,12 +162,7 @@ def _sound(
 
 
 def _perform(
-    rounds: list[list[Step]],
-    manifest: Manifest,
-    parameters: PipelineParameters,
-    kept: Kept,
-    workers: Workers,
-    bar: Any,
+    rounds: list[list[Step]], manifest: Manifest, parameters: PipelineParameters, kept: Kept, workers: Workers, bar: Any
 ) -> tuple[list[str], list[str]]:
     """Make the steps that are not there: their names, and those that were."""
     store, made, there = StepStore(kept.folder), [], []

@@ -464,12 +464,7 @@ def sparse_footprints(footprints: Any, shape: Shape | None = None) -> tuple[Any,
 
 
 def centroids(
-    footprints: Any,
-    shape: Shape | None = None,
-    *,
-    weighted: bool = True,
-    threshold: float = 0.0,
-    flip_y: bool = False,
+    footprints: Any, shape: Shape | None = None, *, weighted: bool = True, threshold: float = 0.0, flip_y: bool = False
 ) -> np.ndarray:
     """Centre of every footprint (px): columns x (image column) and y (image row).
 

@@ -21,12 +21,7 @@ from netlib.pathways.behaviour import (
 )
 from netlib.pathways.session import PATHWAYS, BehaviourSession
 
-__all__ = [
-    "compare_pathways",
-    "metrics_table",
-    "session_metrics",
-    "sessions_to_criterion",
-]
+__all__ = ["compare_pathways", "metrics_table", "session_metrics", "sessions_to_criterion"]
 
 #: Above so many ways to deal the mice to two pathways, the rank test is no longer exact.
 MOST_ORDERS = 50_000

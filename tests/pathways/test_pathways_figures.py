@@ -13,7 +13,6 @@ from matplotlib.text import Text
 from numpy.testing import assert_allclose, assert_array_equal
 
 from netlib.pathways import figures as draw
-from netlib.pathways import training as behaviour_metrics
 from netlib.pathways.behaviour import cycle_histogram, presses, transitions
 from netlib.pathways.cluster_checks import compare
 from netlib.pathways.clusters import mouse_balance
@@ -21,13 +20,14 @@ from netlib.pathways.figures.style import GROUP_COLOURS, SIGN_COLOURS, cluster_c
 from netlib.pathways.labels import best_label, labels_per_neuron, pathway_fractions
 from netlib.pathways.registration import follow_matrix, quality
 from netlib.pathways.simulate import simulate_training
+from netlib.pathways.training import metrics_table, sessions_to_criterion
 
 RNG = np.random.default_rng(0)
 GROUPS = list(GROUP_COLOURS)
 MICE = {"I2": "D1", "I3": "D1", "I6": "D1", "L0": "A2A", "L2": "A2A", "L3": "A2A"}
 SESSIONS = {mouse: simulate_training(k, mouse, p, duration=300_000.0) for k, (mouse, p) in enumerate(MICE.items())}
 SESSION = SESSIONS["I2"][5]
-METRICS = behaviour_metrics.metrics_table(s for own in SESSIONS.values() for s in own)
+METRICS = metrics_table(s for own in SESSIONS.values() for s in own)
 REGISTERED = np.where(RNG.random((60, 8)) < 0.75, np.arange(60)[:, None], -1)
 CLUSTERS = np.sort(RNG.integers(-1, 6, 90))
 TEMPLATE = RNG.random((7, 64)) < 0.2
@@ -138,7 +138,7 @@ DRAW: dict[str, Callable[[], Figure]] = {
     "cycles": lambda: draw.plot_cycles(METRICS),
     "cycle_histogram": lambda: draw.plot_cycle_histogram(durations_per_schedule()),
     "durations": lambda: draw.plot_durations(METRICS),
-    "sessions": lambda: draw.plot_sessions(behaviour_metrics.sessions_to_criterion(METRICS, threshold=12)),
+    "sessions": lambda: draw.plot_sessions(sessions_to_criterion(METRICS, threshold=12)),
     "time_budget": lambda: draw.plot_time_budget(METRICS),
     "training": lambda: draw.plot_training(
         METRICS,

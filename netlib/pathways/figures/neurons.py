@@ -295,9 +295,7 @@ def plot_sign_confusion(
 
 @styled
 def plot_best_labels(
-    tables: Mapping[str, pd.DataFrame],
-    labels: Sequence[str] = tuple(GROUP_COLOURS),
-    figure: Figure | None = None,
+    tables: Mapping[str, pd.DataFrame], labels: Sequence[str] = tuple(GROUP_COLOURS), figure: Figure | None = None
 ) -> Figure:
     """Neurons by the one behaviour that they tell of best: activated upwards, inactivated downwards.
 
