@@ -13,5 +13,6 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
         "ground_truth": ["JointRecording", "forward_fit", "load_joint_recordings"],
         "indicators": ["GCAMP6F", "GCAMP6S", "INDICATORS", "Indicator", "calcium_trace", "indicator"],
         "microscope": ["Microscope", "image"],
+        "spikes": ["SpikeInference", "infer_recording", "infer_spikes"],
     },
 )

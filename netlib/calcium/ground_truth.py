@@ -1,8 +1,8 @@
-"""How well spikes explain the fluorescence of real cells, and what limits it.
+"""Real cells imaged and recorded electrically at once: how well spikes explain fluorescence, and what limits it.
 
-Real cells imaged and recorded electrically at once: the reader of the public ``CAttached`` files:
-The format is that of the collection of ground truth for spike inference of Rupprecht et al. 2021 (Nat Neurosci
-24:1324, doi:10.1038/s41593-021-00895-5), which gathers data of many laboratories: cite the original data.
+The reader is of the public ``CAttached`` files, the format of the collection of ground truth for spike inference of
+Rupprecht et al. 2021 (Nat Neurosci 24:1324, doi:10.1038/s41593-021-00895-5), which gathers data of many laboratories:
+cite the original data.
 """
 
 from __future__ import annotations
@@ -25,9 +25,6 @@ from netlib.stimuli.base import Blank
 from netlib.stimuli.protocol import Protocol
 
 __all__ = ["JointRecording", "forward_fit", "load_joint_recordings"]
-
-
-# -------------------- Real cells imaged and recorded electrically at once: the reader of the public ``CAttached`` ...
 
 
 #: Fields of each struct: frame times (s), dF/F, action potentials (1e-4 s).
@@ -216,7 +213,7 @@ def _cell(name: str, struct: np.void) -> JointRecording:
     )
 
 
-# -------------------- How well spikes explain the fluorescence of real cells, and what limits it
+# ---------------------------------------------------------------- forward model
 
 
 def forward_fit(

@@ -27,9 +27,6 @@ __all__ = [
 ]
 
 
-# -------------------- Spikes to fluorescence: what a calcium indicator makes of each action potential
-
-
 @dataclass(frozen=True)
 class Indicator:
     """A fluorescent calcium indicator in a cell.
@@ -276,7 +273,7 @@ def _exponential(cells: list[np.ndarray], frames: np.ndarray, tau: float) -> np.
     return enters
 
 
-# -------------------- What a calcium trace says of its own noise and time constants
+# ---------------------------------------------------------------- noise and time constants of a trace
 
 
 #: Decay time constants (ms) that indicators in use have in cells: an estimate outside is brought to the nearest.

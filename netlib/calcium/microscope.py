@@ -12,11 +12,11 @@ import numpy as np
 from netlib.base.checks import check_choice, check_number, check_type
 from netlib.base.provenance import jsonable
 from netlib.base.seeds import stream
-from netlib.calcium.baselines import MEDIAN_STEP, dff, noise_level, running_baseline
+from netlib.calcium.baselines import MEDIAN_STEP, dff
 from netlib.calcium.indicators import Indicator, calcium_trace, indicator
 from netlib.recordings.recording import Recording, Trace
 
-__all__ = ["Microscope", "dff", "image", "noise_level", "running_baseline"]
+__all__ = ["Microscope", "image"]
 
 
 @dataclass(frozen=True)

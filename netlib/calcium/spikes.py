@@ -5,9 +5,8 @@ fixed share each frame and rises by one step per spike, the baseline drifts as a
 spikes are Poisson. Dynamic programming goes backward over a grid of (calcium, baseline), and forward with calcium
 itself, which no grid rounds.
 
-The compiled passes of :mod:`netlib.calcium.spikes`:
-State of frame t is (calcium c, baseline b) after its spikes. value[t][c, b] is the least cost of frame t and all later
-ones from that state; going on costs, per frame, the squared misfit, the spikes and the move of the baseline.
+The state of frame t is (calcium c, baseline b) after its spikes. value[t][c, b] is the least cost of frame t and all
+later ones from that state; going on costs, per frame, the squared misfit, the spikes and the move of the baseline.
 """
 
 from __future__ import annotations
@@ -25,9 +24,6 @@ from netlib.calcium.indicators import Indicator, indicator, noise_sd
 from netlib.recordings.recording import Recording, Trace
 
 __all__ = ["SpikeInference", "backward", "forward", "infer_recording", "infer_spikes"]
-
-
-# -------------------- Fluorescence to whole numbers of action potentials: the most likely path of calcium, ...
 
 
 #: Frames of which the values of the grid are held at a time; the rest is computed a second time.
@@ -256,7 +252,7 @@ def infer_recording(recording: Recording, trace: str = "dff", name: str = "count
     )
 
 
-# -------------------- The compiled passes of :mod:`netlib.calcium.spikes`
+# ---------------------------------------------------------------- compiled passes
 
 
 @njit(cache=True)

@@ -1,6 +1,6 @@
 """Striatal imaging during motor learning: direct and indirect pathway, from behaviour and imaging files to a report.
 
-Names load at their first use: importing this room, as the command does, loads neither scikit-learn nor NEST.
+Names load at their first use: importing this package, as the command does, loads neither scikit-learn nor NEST.
 """
 
 import lazy_loader
@@ -9,7 +9,7 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
     __name__,
     submod_attrs={
         "dataset": ["read_truth", "write_dataset"],
-        "files": ["load_session"],
+        "files": ["load_registration", "load_session"],
         "imetronic": ["read_imetronic", "write_imetronic"],
         "manifest": ["Manifest", "build_manifest", "load_manifest"],
         "parameters": ["PipelineParameters"],

@@ -1,4 +1,4 @@
-"""Behaviour of a lever-pressing mouse as intervals of time, from the events of the box.
+"""Behaviour of a lever-pressing mouse: intervals of time from the events of the box, what follows what, cycles, bins.
 
 The box has two zones, the lever's (1) and the dispenser's (2). Entries into zones cut a session into passages; each
 passage is one of the behaviours below, or three of them (definitions of the published thesis pipeline):
@@ -17,11 +17,7 @@ explo 1   entry into zone 1 -> next entry into zone 2, neither a press nor a vis
 
 Intervals are half-open, in ms, disjoint and in order; what fits no definition has no label: the time before the first
 and after the last entry into another zone, a detour out of zone 1 before the approach, and the rare passage from zone
-1 to zone 2 with a visit to the dispenser but no press.
-
-Behaviour of a session: the seven behaviours, the four they merge to, and what follows what:
-The cutting itself (:func:`segment` and the algebra of intervals) lives with the file format, in
-:mod:`netlib.pathways.behaviour`, and is offered here too.
+1 to zone 2 with a visit to the dispenser but no press. For most analyses the seven merge to four groups.
 """
 
 from __future__ import annotations
@@ -50,14 +46,12 @@ __all__ = [
     "bin_times",
     "block_groups",
     "check_intervals",
-    "count_cycles",
     "cycle_durations",
     "cycle_groups",
     "cycle_histogram",
     "drinking_bouts",
     "entropy_rate",
     "find_cycles",
-    "from_onsets",
     "inter_sequence_intervals",
     "irregularities",
     "match_pattern",
@@ -66,12 +60,8 @@ __all__ = [
     "presses",
     "segment",
     "state_at",
-    "to_onsets",
     "transitions",
 ]
-
-
-# -------------------- Behaviour of a lever-pressing mouse as intervals of time, from the events of the box
 
 
 #: The seven behaviours, in the order of the published transition matrices.
@@ -234,20 +224,6 @@ def press_counts(events: pd.DataFrame, intervals: pd.DataFrame) -> np.ndarray:
     return counts
 
 
-def to_onsets(intervals: pd.DataFrame) -> pd.DataFrame:
-    """A session as the list of (``onset``, ``label``) in order of time: each state lasts to the next onset."""
-    return check_intervals(intervals)[["onset", "label"]]
-
-
-def from_onsets(onsets: pd.DataFrame, duration: float) -> pd.DataFrame:
-    """Intervals from a list of (``onset``, ``label``): each lasts to the next onset, the last to ``duration`` (ms)."""
-    order = np.argsort(onsets["onset"].to_numpy(float), kind="stable")
-    onset = onsets["onset"].to_numpy(float)[order]
-    return check_intervals(
-        _intervals(onset, np.r_[onset[1:], duration][: len(onset)], onsets["label"].to_numpy()[order])
-    )
-
-
 def state_at(intervals: pd.DataFrame, times: ArrayLike, fill: bool = False) -> np.ndarray:
     """Number of the interval that holds each time, -1 for none.
 
@@ -303,7 +279,7 @@ def irregularities(events: pd.DataFrame) -> dict[str, int]:
     }
 
 
-# -------------------- Behaviour of a session: the seven behaviours, the four they merge to, and what follows what
+# ---------------------------------------------------------------- transitions
 
 
 @dataclass(frozen=True, eq=False)
@@ -438,7 +414,7 @@ def average_transitions(sessions: Iterable[Transitions | pd.DataFrame]) -> Avera
     return AverageTransitions(*(pd.DataFrame(x, labels, labels) for x in (mean, sd, n)))
 
 
-# -------------------- Cycles of lever, dispenser and back, and how long behaviours last, overall and within cycles
+# ---------------------------------------------------------------- cycles and durations
 
 
 #: The rewarded cycle: press, leave, eat, come back.
@@ -472,11 +448,7 @@ def match_pattern(labels: Sequence[str], pattern: Sequence[str] = CYCLE) -> np.n
 
 
 def find_cycles(
-    intervals: pd.DataFrame,
-    events: pd.DataFrame | None = None,
-    *,
-    pattern: Sequence[str] = CYCLE,
-    min_presses: int = 0,
+    intervals: pd.DataFrame, events: pd.DataFrame | None = None, *, pattern: Sequence[str] = CYCLE, min_presses: int = 0
 ) -> pd.DataFrame:
     """Whole cycles of a session.
 
@@ -511,11 +483,6 @@ def find_cycles(
     return table[table["presses"] >= min_presses].reset_index(drop=True) if min_presses else table
 
 
-def count_cycles(intervals: pd.DataFrame, events: pd.DataFrame | None = None, **options: object) -> int:
-    """Number of whole cycles of a session: see :func:`find_cycles`."""
-    return len(find_cycles(intervals, events, **options))
-
-
 def cycle_durations(intervals: pd.DataFrame, events: pd.DataFrame | None = None, **options: object) -> np.ndarray:
     """Durations of the whole cycles (ms): see :func:`find_cycles`."""
     return find_cycles(intervals, events, **options)["duration"].to_numpy()
@@ -535,11 +502,7 @@ def cycle_histogram(durations: np.ndarray, bin_width: float = 500.0) -> pd.DataF
 
 
 def behaviour_durations(
-    intervals: pd.DataFrame,
-    *,
-    within_cycles: bool = False,
-    events: pd.DataFrame | None = None,
-    min_presses: int = 0,
+    intervals: pd.DataFrame, *, within_cycles: bool = False, events: pd.DataFrame | None = None, min_presses: int = 0
 ) -> pd.DataFrame:
     """How long each behaviour lasts.
 
@@ -574,7 +537,7 @@ def inter_sequence_intervals(intervals: pd.DataFrame) -> np.ndarray:
     return sequences["onset"].to_numpy(float)[1:] - sequences["offset"].to_numpy(float)[:-1]
 
 
-# -------------------- Bins of time for decoding: activity in them, the behaviour they belong to, and the ...
+# ---------------------------------------------------------------- bins of time
 
 
 def bin_times(n_bins: int, width: float) -> np.ndarray:

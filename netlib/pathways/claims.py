@@ -1,7 +1,8 @@
-"""The claims of the thesis abstract, mouse by mouse, and how far a few mice carry them.
+"""The claims of the thesis abstract, mouse by mouse, how far a few mice carry them, and whether planted ones are found.
 
 A claim is "found" if every mouse shows it: three mice of a pathway can be dealt in so few ways that no test over mice
-can be significant, and then that is said too (:mod:`netlib.statistics.mice`).
+can be significant, and then that is said too (:mod:`netlib.statistics.mice`). The experiment over seeds
+(:func:`pathway_claims`) plants the claims, their opposites, or nothing, and analyses the mice as the pipeline does.
 """
 
 from __future__ import annotations
@@ -21,14 +22,22 @@ import pandas as pd
 from netlib.base.checks import check_choice, check_integer
 from netlib.pathways.behaviour import GROUPS, bin_activity, bin_labels, bin_times
 from netlib.pathways.cluster_checks import contingency, scores_of_tables
-from netlib.pathways.decoding import Svm, decode_behaviour, leakage, matched_scores
+from netlib.pathways.decoding import Svm, decode_behaviour, matched_scores
 from netlib.pathways.labels import categories
 from netlib.pathways.modulation import percentile_test
 from netlib.pathways.neurons import MouseNeurons
 from netlib.pathways.parameters import PipelineParameters
-from netlib.pathways.session import BehaviourSession
+from netlib.pathways.session import PATHWAYS, BehaviourSession
 from netlib.pathways.simulate import MousePlan, SyntheticParameters, mouse_names, synthetic_mouse
-from netlib.pathways.steps import MouseVectors, analyse_session, cluster_neurons, codes_of
+from netlib.pathways.steps import (
+    LEAST_NEURONS,
+    MouseVectors,
+    analyse_session,
+    bins_of,
+    cluster_neurons,
+    codes_of,
+    leakage_of,
+)
 from netlib.pathways.store import Result
 from netlib.statistics.mice import pathway_claim, smallest_p
 from netlib.sweep.seeds import over_seeds, save_table
@@ -51,7 +60,7 @@ __all__ = [
 ]
 
 
-# -------------------- The claims of the thesis abstract, mouse by mouse, and how far a few mice carry them
+# ---------------------------------------------------------------- the claims
 
 
 #: Names of the claims.
@@ -144,7 +153,7 @@ def judge_claims(mice: pd.DataFrame, clusters: dict[str, float], margin: float, 
         "not engaged", "no comparison"), ``mice`` (how many show it, of how many), ``p`` over mice, ``smallest_p``,
         ``about``: what can be said beyond these mice.
     """
-    mean = mice.groupby("pathway")[["engaged", "bias"]].mean().reindex(["D1", "A2A"])
+    mean = mice.groupby("pathway")[["engaged", "bias"]].mean().reindex(list(PATHWAYS))
     rows = [_similar(mice, mean, margin, alpha), _different(clusters, mice)]
     rows += [_code(mice, mean, pathway, sign, alpha) for pathway, sign in (("D1", 1.0), ("A2A", -1.0))]
     return pd.DataFrame([{"claim": name, **row} for name, row in zip(CLAIMS, rows, strict=True)])
@@ -212,7 +221,7 @@ def _about(p: float, least: float, alpha: float) -> str:
     return "holds over mice" if p <= alpha else f"p = {p:.2g} over mice is above {alpha:g}"
 
 
-# -------------------- Synthetic mice in which claims are planted, through the steps of the pipeline, without files
+# ---------------------------------------------------------------- synthetic mice
 
 
 #: What is planted in the direct and in the indirect pathway (names of :data:`netlib.pathways.simulate.CLAIMS`).
@@ -228,8 +237,6 @@ CONDITIONS: Mapping[str, tuple[str, str]] = MappingProxyType(
     }
 )
 CODES = {"activation": 1, "inactivation": -1}
-#: Neurons that a code must have to be decoded from.
-LEAST = 3
 
 
 @dataclass(frozen=True, eq=False)
@@ -286,7 +293,7 @@ class AnalysedMouse:
 def make_mice(
     seed: int,
     planted: str = "abstract",
-    pathways: Sequence[str] = ("D1", "A2A"),
+    pathways: Sequence[str] = PATHWAYS,
     *,
     mice: int = 6,
     parameters: PipelineParameters | None = None,
@@ -334,34 +341,21 @@ def code_table(one: AnalysedMouse, parameters: PipelineParameters) -> pd.DataFra
     rows = []
     for k, (session, result) in enumerate(zip(one.sessions, one.results, strict=True)):
         codes = codes_of(one.all_of("leading"), one.table, k)
-        x, y = np.asarray(result["features"], float), np.asarray(result["bin_labels"])
-        times = bin_times(len(x), float(result["bin"]))
+        x, y, times = bins_of(result)
         sets = {name: np.flatnonzero(codes == sign) for name, sign in CODES.items()}
         chance = 1.0 / len(np.unique(y[y >= 0]))
-        matched = _matched(x, sets, y, times, svm, parameters)
+        matched = {}
+        if min(map(len, sets.values())) >= LEAST_NEURONS:
+            found = matched_scores(x, sets, y, times, GROUPS, draws=parameters.draws, svm=svm, seed=parameters.seed)
+            matched = found.groupby("set")["balanced_accuracy"].mean()
         head = {"mouse": one.mouse, "pathway": one.pathway, "session": session.session, "chance": chance}
         for name, members in sets.items():
             score = chance
-            if len(members) >= LEAST:
+            if len(members) >= LEAST_NEURONS:
                 score = decode_behaviour(x[:, members], y, times, GROUPS, svm=svm).balanced_accuracy
             row = {"set": name, "size": len(members), "balanced_accuracy": score, "matched": matched.get(name, np.nan)}
             rows.append(head | row)
     return pd.DataFrame(rows)
-
-
-def _matched(
-    x: np.ndarray,
-    sets: Mapping[str, np.ndarray],
-    y: np.ndarray,
-    times: np.ndarray,
-    svm: Svm,
-    parameters: PipelineParameters,
-) -> dict[str, float]:
-    if min(map(len, sets.values())) < LEAST:
-        return {}
-    options = {"draws": parameters.draws, "svm": svm, "seed": parameters.seed}
-    found = matched_scores(x, sets, y, times, GROUPS, **options)
-    return found.groupby("set")["balanced_accuracy"].mean().to_dict()
 
 
 def mouse_table(mice: Sequence[AnalysedMouse], codes: pd.DataFrame | None = None) -> pd.DataFrame:
@@ -370,7 +364,7 @@ def mouse_table(mice: Sequence[AnalysedMouse], codes: pd.DataFrame | None = None
     Returns
     -------
     DataFrame
-        ``mouse``, ``pathway``, ``planted``, what :func:`netlib.pathways.claims.engagement` returns and, with tables of
+        ``mouse``, ``pathway``, ``planted``, what :func:`engagement` returns and, with tables of
         :func:`code_table`, ``advantage``: the score of the activated less that of the inactivated neurons, mean of the
         sessions.
     """
@@ -423,18 +417,15 @@ def null_leakage(
     events = session.recording.traces["events"]
     values = np.asarray(events.values, float)
     kinds = {"events": values, "smoothed": gaussian_filter1d(values, smooth / events.dt, axis=1)}
-    rows = []
+    tables = []
     for name, activity in kinds.items():
         x = bin_activity(activity, events.dt, width)
-        table = leakage(x, bin_labels(session.merged, GROUPS, len(x), width), bin_times(len(x), width), GROUPS, svm=svm)
-        for kernel, row in table.iterrows():
-            for split in ("random", "blocked"):
-                head = {"features": f"{name}, {kernel}", "split": split}
-                rows.append(head | {"score": row[split], "chance": row["chance"]})
-    return pd.DataFrame(rows).assign(mouse=one.mouse)
+        labels = bin_labels(session.merged, GROUPS, len(x), width)
+        tables.append(leakage_of(name, x, labels, bin_times(len(x), width), svm))
+    return pd.concat(tables, ignore_index=True).assign(mouse=one.mouse)
 
 
-# -------------------- An experiment over seeds: do the pipeline's analyses find what is planted, and not what is ...
+# ---------------------------------------------------------------- experiment over seeds
 
 
 #: Of the published analysis.
@@ -460,21 +451,21 @@ def pathway_claims(
     mice, sessions, neurons, minutes
         Mice (half of each pathway), sessions of each, neurons in a session, length of a session (min).
     conditions : sequence of str
-        Of :data:`netlib.pathways.claims.CONDITIONS`.
+        Of :data:`CONDITIONS`.
     parameters : PipelineParameters, optional
         Of the analysis; by default with six clusters, as published, and three draws of matched neurons.
 
     Returns
     -------
     DataFrame, one row per condition and measure; columns ``value`` and ``n`` (mice)
-        Each of :data:`netlib.pathways.claims.CLAIMS`, by its verdict: 1 found, -1 reversed, 0 neither. By pathway,
+        Each of :data:`CLAIMS`, by its verdict: 1 found, -1 reversed, 0 neither. By pathway,
         means of mice: "planted <pathway>" and "engaged <pathway>" (share of neurons that code, and that are found to);
         "bias <pathway>" (activated less inactivated neurons, over both; NaN if no mouse is engaged); "activation
         <pathway>" and "inactivation <pathway>" (balanced accuracy from the neurons of a code), "matched activation
         <pathway>" and so on (from equal numbers); "ARI <pathway>" (clusters against planted subpopulations). Of both:
         "AMI" of clusters with the pathway; "p engaged", "p bias", "p AMI" over mice, and the "smallest p" there is.
         Where nothing is planted: "published", share of neurons with any published label, and the balanced accuracy of
-        "<features>, <split> split" in one mouse of each pathway (:func:`netlib.pathways.claims.null_leakage`).
+        "<features>, <split> split" in one mouse of each pathway (:func:`null_leakage`).
     """
     p = PipelineParameters(k=CLUSTERS, draws=3, permutations=49) if parameters is None else parameters
     check_integer("mice", mice, 4, unit="mice")
@@ -483,11 +474,11 @@ def pathway_claims(
     rows = []
     for name in conditions:
         planted = CONDITIONS[check_choice("condition", name, CONDITIONS)]
-        for key in zip(planted, ("D1", "A2A"), strict=True):
+        for key in zip(planted, PATHWAYS, strict=True):
             if key not in made:
                 own = make_mice(seed, key[0], key[1:], **size)
                 made[key] = own, pd.concat([code_table(one, p) for one in own], ignore_index=True)
-        parts = [made[key] for key in zip(planted, ("D1", "A2A"), strict=True)]
+        parts = [made[key] for key in zip(planted, PATHWAYS, strict=True)]
         both = [one for own, _ in parts for one in own]
         found = _judged(both, pd.concat([codes for _, codes in parts]), p) | _true_clusters(both, p)
         if name == "none":
@@ -534,7 +525,7 @@ def _true_clusters(mice: list[AnalysedMouse], p: PipelineParameters) -> dict[str
     from sklearn.metrics import adjusted_rand_score
 
     found = {}
-    for pathway in ("D1", "A2A"):
+    for pathway in PATHWAYS:
         own = [one for one in mice if one.pathway == pathway]
         clusters = cluster_neurons([one.vectors() for one in own], p, compare=False)
         truth = planted_clusters(own, clusters)
@@ -555,12 +546,7 @@ def _published(mice: list[AnalysedMouse], p: PipelineParameters) -> dict[str, fl
 
 
 def run_claims(
-    output: str | os.PathLike,
-    seeds: int = 10,
-    *,
-    workers: int = 1,
-    progress: bool | None = None,
-    **settings: Any,
+    output: str | os.PathLike, seeds: int = 10, *, workers: int = 1, progress: bool | None = None, **settings: Any
 ) -> Path:
     """Run :func:`pathway_claims` for the seeds 1 to ``seeds`` and write one table that says where it comes from.
 

@@ -1,12 +1,13 @@
-"""Agreement of clusterings of the same neurons, against chance.
+"""Clusterings put to the test: agreement with others against chance, candidates given to clusters, clusters in space.
 
-Rand, adjusted Rand (ARI), mutual information (MI), adjusted mutual information (AMI) and Fowlkes-Mallows, with two
-nulls: labels shuffled (is there any agreement?), and the binary matrix permuted with its margins kept and clustered
-anew (is there more than methods find in data without structure?). Neurons with label -1 in either are left out.
+Agreement is the Rand index, the adjusted Rand index (ARI), mutual information (MI), adjusted mutual information (AMI)
+and Fowlkes-Mallows, with two nulls: labels shuffled (is there any agreement?), and the binary matrix permuted with its
+margins kept and clustered anew (is there more than methods find in data without structure?). Neurons with label -1 in
+either clustering are left out.
 
-Neurons of one session that are not registered ("candidates"), given to the clusters of those that are:
-The published code gives each the nearest centre of the last mouse only, and never refuses. Here centres are pooled over
-all mice, or a Bernoulli mixture gives the probability of each cluster, and what fits none is "unassigned" (-1).
+Candidates are neurons of one session that are not registered. The published code gives each the nearest centre of the
+last mouse only, and never refuses. Here centres are pooled over all mice, or a Bernoulli mixture gives the probability
+of each cluster, and what fits none is "unassigned" (-1).
 """
 
 from __future__ import annotations
@@ -31,13 +32,9 @@ __all__ = [
     "compare_many",
     "contingency",
     "fit_candidates",
-    "ranked_pairs",
     "spatial_clustering",
     "structure_null",
 ]
-
-
-# -------------------- Agreement of clusterings of the same neurons, against chance
 
 
 SCORES = ("rand", "ari", "mi", "ami", "fowlkes_mallows")
@@ -64,24 +61,6 @@ def contingency(a: ArrayLike, b: ArrayLike, *, normalise: str = "none") -> pd.Da
     if normalise == "rows":
         return table.div(table.sum(axis=1), axis=0)
     return table / len(a) if normalise == "all" else table
-
-
-def ranked_pairs(a: ArrayLike, b: ArrayLike, cumulative: float = 0.8) -> pd.DataFrame:
-    """Pairs of clusters by their share of all neurons, greatest first, until they hold ``cumulative`` of them.
-
-    Examples
-    --------
-    >>> ranked_pairs([0, 0, 0, 1, 1], [1, 1, 1, 0, 1], 0.7)
-       a  b  n  share  cumulative
-    0  0  1  3    0.6         0.6
-    1  1  0  1    0.2         0.8
-    """
-    check_number("cumulative", cumulative, "", 0, 1, low_open=True)
-    table = contingency(a, b).stack().rename("n").reset_index()
-    table = table[table["n"] > 0].sort_values("n", ascending=False, kind="stable").reset_index(drop=True)
-    table["share"] = table["n"] / table["n"].sum()
-    table["cumulative"] = table["share"].cumsum()
-    return table[: int((table["cumulative"] < cumulative - 1e-12).sum()) + 1]
 
 
 def scores_of_tables(tables: np.ndarray) -> dict[str, np.ndarray]:
@@ -253,7 +232,7 @@ def _labels(a: ArrayLike, b: ArrayLike) -> tuple[np.ndarray, np.ndarray]:
     return a[keep], b[keep]
 
 
-# -------------------- Neurons of one session that are not registered ("candidates"), given to the clusters of ...
+# ---------------------------------------------------------------- candidates
 
 
 PRIOR = 0.5  # Jeffreys: half a bit set and half a bit not set are added to every column
@@ -424,7 +403,7 @@ def _answers(distance: np.ndarray, joint: np.ndarray, model: CandidateModel, rej
     return pd.DataFrame({"cluster": given, "nearest": nearest, "distance": far, "posterior": probable})
 
 
-# -------------------- Do the neurons of one cluster lie together in the field? Nearest neighbours against ...
+# ---------------------------------------------------------------- clusters in space
 
 
 def spatial_clustering(
@@ -480,8 +459,9 @@ def spatial_clustering(
     if not of:
         raise ValueError(f"points: no group has more than {neighbours} labelled neurons, too few for neighbours")
     i, j, rng = np.concatenate(of), np.concatenate(to), generator(seed, "spatial clustering")
-    share, null, shuffled = np.mean(labels[i] == labels[j]), np.empty(n_permutations), labels.copy()
-    for b in range(check_integer("n_permutations", n_permutations, 1)):
+    null = np.empty(check_integer("n_permutations", n_permutations, 1))
+    share, shuffled = np.mean(labels[i] == labels[j]), labels.copy()
+    for b in range(n_permutations):
         for own in members:
             shuffled[own] = rng.permutation(labels[own])
         null[b] = np.mean(shuffled[i] == shuffled[j])

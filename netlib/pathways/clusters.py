@@ -1,4 +1,8 @@
-"""Clusters of neurons from their categories: nine methods and mean shift behind one registry, explicit k and seed.
+"""Clusters of neurons by what they do: similarity of categories, nine methods and mean shift, and how many clusters.
+
+The category vector of a neuron has 8 columns a session, (sequence, zones, food, explo) up and then down, 0 or 1, and
+NaN where it is not known: in all columns if the neuron is absent, in two if a behaviour did not occur. Neurons are
+compared by a Jaccard index over what is known of both.
 
 The published analysis clusters the rows of the similarity matrix as features ("profile": neurons are alike if they are
 alike to the same others), not a distance between neurons. On planted groups that is the better choice by far, and the
@@ -7,14 +11,6 @@ default here; ``input="distance"`` clusters 1 - similarity itself.
 Pairs whose similarity is undefined (NaN) are given the mean of the two neurons' defined similarities. Neurons without
 any defined similarity to another, and (unless ``unmodulated="keep"``) neurons without any category in any session, are
 not clustered: their label is -1.
-
-The methods of clustering: nine published ones and mean shift, each from a complete similarity matrix to labels:
-All take ``run(similarity, k, seed, profile)``. With ``profile`` they cluster the rows of the matrix as features;
-without, 1 - similarity as a distance, or points with those squared distances where a method needs points.
-
-Similarity of neurons by their categories over sessions: a Jaccard index that knows absent from inactive:
-The category vector of a neuron has 8 columns a session, (sequence, zones, food, explo) up and then down, 0 or 1, and
-NaN where it is not known: in all columns if the neuron is absent, in two if a behaviour did not occur.
 """
 
 from __future__ import annotations
@@ -45,7 +41,6 @@ __all__ = [
     "check_vectors",
     "choose_k",
     "cluster",
-    "cluster_all",
     "cluster_similarity",
     "consensus_matrix",
     "embed",
@@ -60,276 +55,8 @@ __all__ = [
     "stability",
 ]
 
-
-# -------------------- The methods of clustering: nine published ones and mean shift, each from a complete ...
-
-
-def embed(similarity: np.ndarray) -> np.ndarray:
-    """Points whose squared Euclidean distances are 1 - similarity (classical scaling; exact for complete vectors).
-
-    The square root of the Jaccard distance is Euclidean (Gower & Legendre 1986, J Classif 3:5).
-    """
-    squared = 1 - similarity
-    centred = -0.5 * (squared - squared.mean(axis=0) - squared.mean(axis=1)[:, None] + squared.mean())
-    values, axes = np.linalg.eigh(centred)
-    keep = values > 1e-9 * max(values.max(), 1e-12)
-    return axes[:, keep] * np.sqrt(values[keep])
-
-
-def _linkage(kind: str) -> Callable[..., np.ndarray]:
-    def run(s: np.ndarray, k: int, seed: int, profile: bool) -> np.ndarray:
-        from scipy.cluster.hierarchy import cut_tree, linkage
-        from scipy.spatial.distance import squareform
-
-        if profile or kind == "ward":
-            tree = linkage(s if profile else embed(s), kind)
-        else:
-            tree = linkage(squareform(1 - s, checks=False), kind)
-        return cut_tree(tree, k)[:, 0]  # not fcluster: where many distances are 1, "maxclust" gives fewer than k
-
-    return run
-
-
-def _agglomerative(kind: str) -> Callable[..., np.ndarray]:
-    def run(s: np.ndarray, k: int, seed: int, profile: bool) -> np.ndarray:
-        from sklearn.cluster import AgglomerativeClustering
-
-        if profile or kind == "ward":
-            return AgglomerativeClustering(k, linkage=kind).fit_predict(1 - s if profile else embed(s))
-        return AgglomerativeClustering(k, linkage=kind, metric="precomputed").fit_predict(1 - s)
-
-    return run
-
-
-def _k_means(s: np.ndarray, k: int, seed: int, profile: bool) -> np.ndarray:
-    from sklearn.cluster import KMeans
-
-    return KMeans(k, n_init=10, random_state=seed).fit_predict(s if profile else embed(s))
-
-
-def _spectral(s: np.ndarray, k: int, seed: int, profile: bool, neighbours: int = 10) -> np.ndarray:
-    from sklearn.cluster import SpectralClustering
-
-    if profile:
-        neighbours = min(neighbours, len(s))
-        model = SpectralClustering(k, affinity="nearest_neighbors", n_neighbors=neighbours, random_state=seed)
-        return model.fit_predict(1 - s)
-    return SpectralClustering(k, affinity="precomputed", random_state=seed).fit_predict(s)
-
-
-def _affinity(
-    s: np.ndarray, k: int | None, seed: int, profile: bool, preference: float = -40.0, damping: float = 0.5
-) -> np.ndarray:
-    from scipy.spatial.distance import cdist
-    from sklearn.cluster import AffinityPropagation
-
-    likeness = -cdist(s, s, "sqeuclidean") if profile else s - 1
-
-    def run(at: float, held: float = damping, steps: int = 400) -> np.ndarray:
-        model = AffinityPropagation(
-            preference=at, damping=held, affinity="precomputed", max_iter=steps, random_state=seed
-        )
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # what does not settle is tried again below
-            return model.fit_predict(likeness)
-
-    if k is None:
-        labels = run(preference)
-        return labels if labels.max() >= 0 else run(preference, 0.9, 1000)
-    steepest = -float(likeness.min())
-    return _tuned(lambda x: run(-np.exp(x), 0.8), k, np.log(0.01 * steepest), np.log(0.5 * len(s) * steepest))
-
-
-def _mean_shift(s: np.ndarray, k: int | None, seed: int, profile: bool, bandwidth: float = 1.8) -> np.ndarray:
-    from sklearn.cluster import MeanShift
-
-    points = s if profile else embed(s)
-
-    starts = points[np.random.default_rng(seed).permutation(len(points))[:100]]  # climbers: enough to find every peak
-
-    def run(width: float) -> np.ndarray:
-        return MeanShift(bandwidth=width, seeds=starts, max_iter=100).fit_predict(points)
-
-    if k is None:
-        return run(bandwidth)
-    spread = float(np.linalg.norm(points - points.mean(axis=0), axis=1).max())
-    return _tuned(lambda x: run(np.exp(x)), k, np.log(max(0.05 * spread, 1e-6)), np.log(max(2 * spread, 2e-6)), 8)
-
-
-def _tuned(run: Callable[[float], np.ndarray], k: int, low: float, high: float, steps: int = 12) -> np.ndarray:
-    """Labels with k clusters, or nearest to it, by halving the range of a parameter that merges them as it grows."""
-    best = None
-    for _ in range(steps):
-        middle = 0.5 * (low + high)
-        labels = run(middle)
-        if labels.min() < 0:  # did not settle: a little further on
-            labels = run(middle + 0.03 * (high - low))
-        found = len(np.unique(labels))
-        if best is None or abs(found - k) < abs(len(np.unique(best)) - k):
-            best = labels
-        if found == k:
-            break
-        low, high = (middle, high) if found > k else (low, middle)
-    return best
-
-
-@dataclass(frozen=True)
-class Method:
-    """One way to cluster: ``run(similarity, k, seed, profile) -> labels``; ``free_k`` if k may be left to it."""
-
-    run: Callable[..., np.ndarray]
-    parameters: str
-    free_k: bool = False
-
-
-#: The nine published methods and mean shift. With input "profile" all take the rows of the similarity matrix (those of
-#: scikit-learn's hierarchy and spectral, of 1 - similarity: the same distances); with "distance", 1 - similarity as a
-#: precomputed distance, or points embedded with those squared distances where a method needs points (ward, k-means,
-#: mean shift).
-METHODS: Mapping[str, Method] = MappingProxyType(
-    {f"linkage {kind}": Method(_linkage(kind), "scipy linkage, cut at k") for kind in ("average", "complete", "ward")}
-    | {"k-means": Method(_k_means, "10 starts, seeded")}
-    | {
-        f"agglomerative {kind}": Method(_agglomerative(kind), "scikit-learn")
-        for kind in ("average", "complete", "ward")
-    }
-    | {
-        "spectral": Method(_spectral, "10 nearest neighbours (profile) or similarity as affinity (distance)"),
-        "affinity propagation": Method(
-            _affinity, "damping 0.5; preference -40 as published if k is None, else tuned to k", True
-        ),
-        "mean shift": Method(_mean_shift, "bandwidth 1.8 as published if k is None, else tuned to k", True),
-    }
-)
-
-
-# -------------------- Similarity of neurons by their categories over sessions: a Jaccard index that knows absent ...
-
-
-#: Columns of one session.
-CATEGORIES = tuple(f"{group} {way}" for way in ("up", "down") for group in GROUPS)
-
-
-def check_vectors(vectors: ArrayLike, width: int = 8) -> np.ndarray:
-    """Return category vectors as floats (n, width * n_sessions), or raise an error that names what is wrong.
-
-    Raises
-    ------
-    ValueError
-        If a value is not 0, 1 or NaN, or the columns are not whole sessions.
-
-    Examples
-    --------
-    >>> check_vectors([[0, 1, np.nan, 2]], width=2)
-    Traceback (most recent call last):
-    ...
-    ValueError: vectors[0, 3] = 2: a category is 0, 1, or NaN where it is not known
-    """
-    x = np.asarray(vectors, float)
-    if x.ndim != 2 or not x.size or x.shape[1] % width:
-        raise ValueError(f"vectors has shape {x.shape}: it must be (n, {width} columns for each session)")
-    bad = ~(np.isnan(x) | (x == 0) | (x == 1))
-    if bad.any():
-        i, j = np.argwhere(bad)[0]
-        raise ValueError(f"vectors[{i}, {j}] = {x[i, j]:g}: a category is 0, 1, or NaN where it is not known")
-    return x
-
-
-def select_sessions(vectors: ArrayLike, sessions: Sequence[int] | None, width: int = 8) -> np.ndarray:
-    """Columns of some sessions, numbered from 1 (None: all).
-
-    Examples
-    --------
-    >>> select_sessions([[0, 1, 1, 0]], [2], width=2)
-    array([[1., 0.]])
-    """
-    x = check_vectors(vectors, width)
-    if sessions is None:
-        return x
-    n = x.shape[1] // width
-    chosen = [check_integer("sessions", s, 1, n) - 1 for s in sessions]
-    return x.reshape(len(x), n, width)[:, chosen].reshape(len(x), -1)
-
-
-def jaccard_similarity(vectors: ArrayLike, *, width: int = 8, min_shared: int = 1) -> np.ndarray:
-    """Jaccard similarity of all pairs of neurons over the categories that are known of both.
-
-    Parameters
-    ----------
-    vectors : array_like, shape (n, width * n_sessions)
-        0, 1, or NaN where not known.
-    width : int
-        Columns of a session.
-    min_shared : int
-        Pairs that share fewer sessions (any category known of both) are undefined.
-
-    Returns
-    -------
-    ndarray, shape (n, n)
-        Bits set in both over bits set in either; NaN where undefined: too few shared sessions, or no bit set in
-        either (two silent neurons are not known to be alike, nor unlike).
-
-    Examples
-    --------
-    >>> a = np.nan
-    >>> jaccard_similarity([[1, 1, 1, 0], [1, 0, a, a], [0, 0, 0, 0]], width=2).round(2)
-    array([[1. , 0.5, 0. ],
-           [0.5, 1. , 0. ],
-           [0. , 0. , nan]])
-    """
-    x = check_vectors(vectors, width)
-    check_integer("min_shared", min_shared, 1)
-    bits, known = np.nan_to_num(x), (~np.isnan(x)).astype(float)
-    both = bits @ bits.T
-    counted = bits @ known.T  # bits of i that are known of j
-    either = counted + counted.T - both
-    shared = sum((part @ part.T > 0).astype(int) for part in np.split(known, x.shape[1] // width, axis=1))
-    defined = (shared >= min_shared) & (either > 0)
-    return np.divide(both, either, out=np.full(both.shape, np.nan), where=defined)
-
-
-def permute_bits(
-    vectors: ArrayLike, seed: int | np.random.Generator = 0, *, keep: str = "margins", width: int = 8, trades: int = 5
-) -> np.ndarray:
-    """Binary vectors without structure: bits moved at random, what is not known left so.
-
-    Parameters
-    ----------
-    vectors : array_like, shape (n, width * n_sessions)
-    keep : {"margins", "rows"}
-        "margins": sums of rows and of columns are kept, by trades of bits between pairs of rows (curveball algorithm:
-        Strona, Nappo, Boccacci, Fattorini & San-Miguel-Ayanz 2014, Nat Commun 5:4114) in the columns known of both.
-        "rows": each row is permuted by itself over its known entries, which keeps its sum only.
-    trades : int
-        Trades for each row.
-
-    Examples
-    --------
-    >>> x = (np.arange(64).reshape(8, 8) % 3 == 0).astype(float)
-    >>> y = permute_bits(x, 1)
-    >>> bool((x.sum(0) == y.sum(0)).all() and (x.sum(1) == y.sum(1)).all() and (x != y).any())
-    True
-    """
-    check_choice("keep", keep, ("margins", "rows"))
-    x, rng = check_vectors(vectors, width).copy(), generator(seed, "permute bits")
-    present = ~np.isnan(x)
-    if keep == "rows":
-        for row, here in zip(x, present, strict=True):
-            row[here] = rng.permutation(row[here])
-        return x
-    for _ in range(check_integer("trades", trades, 1) * len(x) if len(x) > 1 else 0):
-        i, j = rng.choice(len(x), 2, replace=False)
-        free = np.flatnonzero(present[i] & present[j] & (x[i] != x[j]))
-        if len(free):
-            x[i, free] = rng.permutation(x[i, free])
-            x[j, free] = 1 - x[i, free]
-    return x
-
-
-# -------------------- Clusters of neurons from their categories: nine methods and mean shift behind one registry, ...
-
-
 UNASSIGNED = -1
+KS = (2, 3, 4, 5, 6, 7)
 
 
 @dataclass(frozen=True)
@@ -409,7 +136,7 @@ def cluster(
         Seed of the methods that draw.
     input : {"profile", "distance"}
     width, min_shared
-        As in :func:`netlib.pathways.clusters.jaccard_similarity`.
+        As in :func:`jaccard_similarity`.
     unmodulated : {"exclude", "keep"}
         Neurons without any category: label -1, or clustered (they are 0 to all modulated neurons).
 
@@ -460,15 +187,7 @@ def cluster_similarity(
     return Clustering(labels, len(np.unique(labels[keep])), method, input, similarity, n_filled)
 
 
-def cluster_all(vectors: ArrayLike, k: int = 6, *, seed: int = 0, **options: Any) -> dict[str, Clustering]:
-    """Clusterings by every method of :data:`METHODS` with the same k; options as in :func:`cluster`."""
-    return {name: cluster(vectors, name, k, seed=seed, **options) for name in METHODS}
-
-
-# -------------------- How many clusters: silhouette, gap statistic, stability; and how evenly mice share them
-
-
-KS = (2, 3, 4, 5, 6, 7)
+# ---------------------------------------------------------------- number of clusters
 
 
 def features(similarity: np.ndarray, labels: np.ndarray) -> np.ndarray:
@@ -506,7 +225,7 @@ def gap_statistic(
     """Gap statistic: how much tighter clusters are than in binary matrices of the same margins without structure.
 
     Tibshirani, Walther & Hastie 2001 (J R Stat Soc B 63:411), with references from
-    :func:`netlib.pathways.clusters.permute_bits`, clustered and measured in the same way.
+    :func:`permute_bits`, clustered and measured in the same way.
 
     Returns
     -------
@@ -634,7 +353,7 @@ def choose_k(
     ks : sequence of int
         Numbers tried, rising.
     method, options
-        As in :func:`netlib.pathways.clusters.cluster`.
+        As in :func:`cluster`.
     n_references, n_resamples : int
         Of the gap statistic, of the stability.
 
@@ -696,7 +415,7 @@ def mouse_balance(labels: ArrayLike, mice: ArrayLike) -> pd.DataFrame:
     return table
 
 
-# -------------------- Clusterings of one mouse, or of several pooled, over numbers of clusters and sets of sessions
+# ---------------------------------------------------------------- numbers of clusters and sets of sessions
 
 
 @dataclass(frozen=True)
@@ -742,7 +461,7 @@ def explore(
     subsets : mapping of str to sessions (from 1), optional
         By default all sessions and, with eight, the last two of FR1 (3, 4) and of FR5 (7, 8) as published.
     method, options
-        As in :func:`netlib.pathways.clusters.cluster`.
+        As in :func:`cluster`.
     """
     width = options.get("width", 8)
     x = check_vectors(vectors, width)
@@ -768,3 +487,261 @@ def explore(
             rows.append((name, k, score, int(sizes.sum()), int(sizes.min()), int(sizes.max()), even))
     names = ["sessions", "k", "silhouette", "n_clustered", "smallest", "largest", "balance"]
     return Exploration(labels, pd.DataFrame(rows, columns=names), balances, failures)
+
+
+# ---------------------------------------------------------------- similarity
+
+
+#: Columns of one session.
+CATEGORIES = tuple(f"{group} {way}" for way in ("up", "down") for group in GROUPS)
+
+
+def check_vectors(vectors: ArrayLike, width: int = 8) -> np.ndarray:
+    """Return category vectors as floats (n, width * n_sessions), or raise an error that names what is wrong.
+
+    Raises
+    ------
+    ValueError
+        If a value is not 0, 1 or NaN, or the columns are not whole sessions.
+
+    Examples
+    --------
+    >>> check_vectors([[0, 1, np.nan, 2]], width=2)
+    Traceback (most recent call last):
+    ...
+    ValueError: vectors[0, 3] = 2: a category is 0, 1, or NaN where it is not known
+    """
+    x = np.asarray(vectors, float)
+    if x.ndim != 2 or not x.size or x.shape[1] % width:
+        raise ValueError(f"vectors has shape {x.shape}: it must be (n, {width} columns for each session)")
+    bad = ~(np.isnan(x) | (x == 0) | (x == 1))
+    if bad.any():
+        i, j = np.argwhere(bad)[0]
+        raise ValueError(f"vectors[{i}, {j}] = {x[i, j]:g}: a category is 0, 1, or NaN where it is not known")
+    return x
+
+
+def select_sessions(vectors: ArrayLike, sessions: Sequence[int] | None, width: int = 8) -> np.ndarray:
+    """Columns of some sessions, numbered from 1 (None: all).
+
+    Examples
+    --------
+    >>> select_sessions([[0, 1, 1, 0]], [2], width=2)
+    array([[1., 0.]])
+    """
+    x = check_vectors(vectors, width)
+    if sessions is None:
+        return x
+    n = x.shape[1] // width
+    chosen = [check_integer("sessions", s, 1, n) - 1 for s in sessions]
+    return x.reshape(len(x), n, width)[:, chosen].reshape(len(x), -1)
+
+
+def jaccard_similarity(vectors: ArrayLike, *, width: int = 8, min_shared: int = 1) -> np.ndarray:
+    """Jaccard similarity of all pairs of neurons over the categories that are known of both.
+
+    Parameters
+    ----------
+    vectors : array_like, shape (n, width * n_sessions)
+        0, 1, or NaN where not known.
+    width : int
+        Columns of a session.
+    min_shared : int
+        Pairs that share fewer sessions (any category known of both) are undefined.
+
+    Returns
+    -------
+    ndarray, shape (n, n)
+        Bits set in both over bits set in either; NaN where undefined: too few shared sessions, or no bit set in
+        either (two silent neurons are not known to be alike, nor unlike).
+
+    Examples
+    --------
+    >>> a = np.nan
+    >>> jaccard_similarity([[1, 1, 1, 0], [1, 0, a, a], [0, 0, 0, 0]], width=2).round(2)
+    array([[1. , 0.5, 0. ],
+           [0.5, 1. , 0. ],
+           [0. , 0. , nan]])
+    """
+    x = check_vectors(vectors, width)
+    check_integer("min_shared", min_shared, 1)
+    bits, known = np.nan_to_num(x), (~np.isnan(x)).astype(float)
+    both = bits @ bits.T
+    counted = bits @ known.T  # bits of i that are known of j
+    either = counted + counted.T - both
+    shared = sum((part @ part.T > 0).astype(int) for part in np.split(known, x.shape[1] // width, axis=1))
+    defined = (shared >= min_shared) & (either > 0)
+    return np.divide(both, either, out=np.full(both.shape, np.nan), where=defined)
+
+
+def permute_bits(
+    vectors: ArrayLike, seed: int | np.random.Generator = 0, *, keep: str = "margins", width: int = 8, trades: int = 5
+) -> np.ndarray:
+    """Binary vectors without structure: bits moved at random, what is not known left so.
+
+    Parameters
+    ----------
+    vectors : array_like, shape (n, width * n_sessions)
+    keep : {"margins", "rows"}
+        "margins": sums of rows and of columns are kept, by trades of bits between pairs of rows (curveball algorithm:
+        Strona, Nappo, Boccacci, Fattorini & San-Miguel-Ayanz 2014, Nat Commun 5:4114) in the columns known of both.
+        "rows": each row is permuted by itself over its known entries, which keeps its sum only.
+    trades : int
+        Trades for each row.
+
+    Examples
+    --------
+    >>> x = (np.arange(64).reshape(8, 8) % 3 == 0).astype(float)
+    >>> y = permute_bits(x, 1)
+    >>> bool((x.sum(0) == y.sum(0)).all() and (x.sum(1) == y.sum(1)).all() and (x != y).any())
+    True
+    """
+    check_choice("keep", keep, ("margins", "rows"))
+    x, rng = check_vectors(vectors, width).copy(), generator(seed, "permute bits")
+    present = ~np.isnan(x)
+    if keep == "rows":
+        for row, here in zip(x, present, strict=True):
+            row[here] = rng.permutation(row[here])
+        return x
+    for _ in range(check_integer("trades", trades, 1) * len(x) if len(x) > 1 else 0):
+        i, j = rng.choice(len(x), 2, replace=False)
+        free = np.flatnonzero(present[i] & present[j] & (x[i] != x[j]))
+        if len(free):
+            x[i, free] = rng.permutation(x[i, free])
+            x[j, free] = 1 - x[i, free]
+    return x
+
+
+# ---------------------------------------------------------------- methods
+
+
+def embed(similarity: np.ndarray) -> np.ndarray:
+    """Points whose squared Euclidean distances are 1 - similarity (classical scaling; exact for complete vectors).
+
+    The square root of the Jaccard distance is Euclidean (Gower & Legendre 1986, J Classif 3:5).
+    """
+    squared = 1 - similarity
+    centred = -0.5 * (squared - squared.mean(axis=0) - squared.mean(axis=1)[:, None] + squared.mean())
+    values, axes = np.linalg.eigh(centred)
+    keep = values > 1e-9 * max(values.max(), 1e-12)
+    return axes[:, keep] * np.sqrt(values[keep])
+
+
+def _linkage(kind: str) -> Callable[..., np.ndarray]:
+    def run(s: np.ndarray, k: int, seed: int, profile: bool) -> np.ndarray:
+        from scipy.cluster.hierarchy import cut_tree, linkage
+        from scipy.spatial.distance import squareform
+
+        if profile or kind == "ward":
+            tree = linkage(s if profile else embed(s), kind)
+        else:
+            tree = linkage(squareform(1 - s, checks=False), kind)
+        return cut_tree(tree, k)[:, 0]  # not fcluster: where many distances are 1, "maxclust" gives fewer than k
+
+    return run
+
+
+def _agglomerative(kind: str) -> Callable[..., np.ndarray]:
+    def run(s: np.ndarray, k: int, seed: int, profile: bool) -> np.ndarray:
+        from sklearn.cluster import AgglomerativeClustering
+
+        if profile or kind == "ward":
+            return AgglomerativeClustering(k, linkage=kind).fit_predict(1 - s if profile else embed(s))
+        return AgglomerativeClustering(k, linkage=kind, metric="precomputed").fit_predict(1 - s)
+
+    return run
+
+
+def _k_means(s: np.ndarray, k: int, seed: int, profile: bool) -> np.ndarray:
+    from sklearn.cluster import KMeans
+
+    return KMeans(k, n_init=10, random_state=seed).fit_predict(s if profile else embed(s))
+
+
+def _spectral(s: np.ndarray, k: int, seed: int, profile: bool, neighbours: int = 10) -> np.ndarray:
+    from sklearn.cluster import SpectralClustering
+
+    if profile:
+        neighbours = min(neighbours, len(s))
+        model = SpectralClustering(k, affinity="nearest_neighbors", n_neighbors=neighbours, random_state=seed)
+        return model.fit_predict(1 - s)
+    return SpectralClustering(k, affinity="precomputed", random_state=seed).fit_predict(s)
+
+
+def _affinity(
+    s: np.ndarray, k: int | None, seed: int, profile: bool, preference: float = -40.0, damping: float = 0.5
+) -> np.ndarray:
+    from scipy.spatial.distance import cdist
+    from sklearn.cluster import AffinityPropagation
+
+    likeness = -cdist(s, s, "sqeuclidean") if profile else s - 1
+
+    def run(at: float, held: float = damping, steps: int = 400) -> np.ndarray:
+        model = AffinityPropagation(
+            preference=at, damping=held, affinity="precomputed", max_iter=steps, random_state=seed
+        )
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # what does not settle is tried again below
+            return model.fit_predict(likeness)
+
+    if k is None:
+        labels = run(preference)
+        return labels if labels.max() >= 0 else run(preference, 0.9, 1000)
+    steepest = -float(likeness.min())
+    return _tuned(lambda x: run(-np.exp(x), 0.8), k, np.log(0.01 * steepest), np.log(0.5 * len(s) * steepest))
+
+
+def _mean_shift(s: np.ndarray, k: int | None, seed: int, profile: bool, bandwidth: float = 1.8) -> np.ndarray:
+    from sklearn.cluster import MeanShift
+
+    points = s if profile else embed(s)
+
+    starts = points[np.random.default_rng(seed).permutation(len(points))[:100]]  # climbers: enough to find every peak
+
+    def run(width: float) -> np.ndarray:
+        return MeanShift(bandwidth=width, seeds=starts, max_iter=100).fit_predict(points)
+
+    if k is None:
+        return run(bandwidth)
+    spread = float(np.linalg.norm(points - points.mean(axis=0), axis=1).max())
+    return _tuned(lambda x: run(np.exp(x)), k, np.log(max(0.05 * spread, 1e-6)), np.log(max(2 * spread, 2e-6)), 8)
+
+
+def _tuned(run: Callable[[float], np.ndarray], k: int, low: float, high: float, steps: int = 12) -> np.ndarray:
+    """Labels with k clusters, or nearest to it, by halving the range of a parameter that merges them as it grows."""
+    best = None
+    for _ in range(steps):
+        middle = 0.5 * (low + high)
+        labels = run(middle)
+        if labels.min() < 0:  # did not settle: a little further on
+            labels = run(middle + 0.03 * (high - low))
+        found = len(np.unique(labels))
+        if best is None or abs(found - k) < abs(len(np.unique(best)) - k):
+            best = labels
+        if found == k:
+            break
+        low, high = (middle, high) if found > k else (low, middle)
+    return best
+
+
+@dataclass(frozen=True)
+class Method:
+    """One way to cluster: ``run(similarity, k, seed, profile) -> labels``; ``free_k`` if k may be left to it."""
+
+    run: Callable[..., np.ndarray]
+    free_k: bool = False
+
+
+LINKAGES = ("average", "complete", "ward")
+#: The nine published methods and mean shift. With input "profile" all take the rows of the similarity matrix (those of
+#: scikit-learn's hierarchy and spectral, of 1 - similarity: the same distances); with "distance", 1 - similarity as a
+#: precomputed distance, or points embedded with those squared distances where a method needs points (ward, k-means,
+#: mean shift). Without k, affinity propagation (damping 0.5, preference -40) and mean shift (bandwidth 1.8) are as
+#: published; else they are tuned to k.
+METHODS: Mapping[str, Method] = MappingProxyType(
+    {f"linkage {kind}": Method(_linkage(kind)) for kind in LINKAGES}
+    | {"k-means": Method(_k_means)}
+    | {f"agglomerative {kind}": Method(_agglomerative(kind)) for kind in LINKAGES}
+    | {"spectral": Method(_spectral)}
+    | {"affinity propagation": Method(_affinity, free_k=True), "mean shift": Method(_mean_shift, free_k=True)}
+)

@@ -72,8 +72,7 @@ def simulate(
         str, typer.Option("--claims", help="What is planted: abstract, reverse, alike, unequal or none.")
     ] = "abstract",
     network: Annotated[
-        bool,
-        typer.Option("--network", help="Spikes of a PyNN/NEST network of the striatum, not of a model."),
+        bool, typer.Option("--network", help="Spikes of a PyNN/NEST network of the striatum, not of a model.")
     ] = False,
     layout: Annotated[str, typer.Option("--layout", help="Recordings as caiman (HDF5), csv or nwb.")] = "caiman",
     registration: Annotated[
@@ -99,11 +98,7 @@ def simulate(
     typer.echo(f"Wrote {manifest.resolve()}; the truth is in {(folder / 'truth').resolve()}")
 
 
-def inspect(
-    manifest: Manifest_,
-    jobs: Jobs = 2,
-    json_: Json = False,
-) -> None:
+def inspect(manifest: Manifest_, jobs: Jobs = 2, json_: Json = False) -> None:
     """Say what a data set holds, and name all that is missing, damaged, shuffled or mis-labelled."""
     with refused():
         from netlib.pathways.pipeline import describe, inspect_manifest

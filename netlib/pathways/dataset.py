@@ -14,13 +14,20 @@ import pandas as pd
 
 from netlib.base.checks import check_choice
 from netlib.base.provenance import atomic_write, provenance, write_json
-from netlib.pathways.files import write_caiman
+from netlib.pathways.files import write_behaviour_nwb, write_caiman
 from netlib.pathways.imetronic import BoxLog, make_header, write_imetronic
 from netlib.pathways.manifest import Manifest
 from netlib.pathways.session import BehaviourSession
-from netlib.pathways.simulate import MousePlan, SyntheticParameters, mouse_names, plan_mouse, synthetic_session
+from netlib.pathways.simulate import (
+    MousePlan,
+    SyntheticParameters,
+    mouse_names,
+    plan_mouse,
+    synthetic_mouse,
+    synthetic_session,
+)
 from netlib.pathways.store import run_jobs
-from netlib.pathways.tables import write_registration
+from netlib.pathways.tables import write_csv_session, write_registration
 
 __all__ = ["LAYOUTS", "read_truth", "write_dataset", "write_session_files"]
 
@@ -113,8 +120,6 @@ def _write_sessions(
     """Write one session, or all of a mouse (session None), and return their rows of the manifest."""
     options = {"events": events, "spikes": False}
     if mode == "network":
-        from netlib.pathways.simulate import synthetic_mouse
-
         made, _ = synthetic_mouse(seed, mouse, pathway, p, mode=mode, **options)
     else:
         plan = plan_mouse(seed, mouse, pathway, p)
@@ -133,8 +138,6 @@ def _write_sessions(
 def write_session_files(session: BehaviourSession, folder: Path, layout: str = "caiman") -> dict[str, Path]:
     """Write the files of a session, the box's and the microscope's, by column of a manifest."""
     if layout == "csv":
-        from netlib.pathways.tables import write_csv_session
-
         return write_csv_session(session, folder)
     header = session.truth.get("header") or make_header(session.mouse, session.session, session.schedule)
     stem = f"{session.mouse}_D{session.session:02d}_Sess{session.session}_{session.schedule}"
@@ -142,8 +145,6 @@ def write_session_files(session: BehaviourSession, folder: Path, layout: str = "
     stem = f"{session.mouse}_Sess{session.session}"
     if layout == "caiman":
         return files | {"caiman": write_caiman(session, folder / f"{stem}.hdf5")}
-    from netlib.pathways.files import write_behaviour_nwb
-
     return files | {"nwb": write_behaviour_nwb(session, folder / f"{stem}.nwb")}
 
 

@@ -2,17 +2,15 @@
 
 Neighbouring bins are nearly the same bin. Dealt at random to training and test they make a classifier look good that
 knows nothing (:func:`leakage`); here whole stretches of time go to one side, with a gap between. Behaviours do not last
-equally long: scores are means over behaviours, and classes are weighted.
-
-Decoding from equal numbers of neurons: clusters, codes of activation and inactivation, and learning curves:
-More neurons decode better, so sets of different sizes say little side by side.
+equally long: scores are means over behaviours, and classes are weighted. More neurons decode better, so sets of
+different sizes say little side by side: they are compared in equal numbers (:func:`matched_scores`).
 """
 
 from __future__ import annotations
 
 import warnings
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import combinations
 
 import numpy as np
@@ -42,9 +40,6 @@ __all__ = [
     "size_control",
     "summarise_draws",
 ]
-
-
-# -------------------- Which behaviour is it, from the activity of a set of neurons? A linear support-vector ...
 
 
 @dataclass(frozen=True)
@@ -280,8 +275,6 @@ def leakage(
     DataFrame, rows "linear" and "rbf"
         ``random``, ``blocked`` and ``chance``.
     """
-    from dataclasses import replace
-
     svm, names, rows = Svm() if svm is None else svm, list(names), {}
     for kernel in ("linear", "rbf"):
         row = {}
@@ -292,7 +285,7 @@ def leakage(
     return pd.DataFrame.from_dict(rows, orient="index")[["random", "blocked", "chance"]]
 
 
-# -------------------- Decoding from equal numbers of neurons: clusters, codes of activation and inactivation, and ...
+# ---------------------------------------------------------------- equal numbers of neurons
 
 
 def matched_scores(
@@ -313,7 +306,7 @@ def matched_scores(
     Parameters
     ----------
     features, labels, times, names, groups, svm
-        As for :func:`~netlib.pathways.decoding.decode_behaviour`.
+        As for :func:`decode_behaviour`.
     sets : mapping of name to array_like
         Neurons of each set (indices, or bool per neuron): clusters, codes, pathways.
     n : int, optional
@@ -369,12 +362,7 @@ def _members(name: str, which: ArrayLike, n: int) -> np.ndarray:
 
 
 def code_scores(
-    features: ArrayLike,
-    signs: ArrayLike,
-    labels: ArrayLike,
-    times: ArrayLike,
-    names: Sequence[str],
-    **options,
+    features: ArrayLike, signs: ArrayLike, labels: ArrayLike, times: ArrayLike, names: Sequence[str], **options
 ) -> pd.DataFrame:
     """Decode from activated neurons only, inactivated only, and all, in equal numbers.
 
@@ -437,7 +425,7 @@ def summarise_draws(table: pd.DataFrame, score: str = "balanced_accuracy") -> pd
     return pd.DataFrame({"mean": groups.mean(), "sd": groups.std(), **quantile, "draws": groups.size()}).reset_index()
 
 
-# -------------------- Decoding scores of clusters over mice and sessions: control for size, paired tests, mixed ...
+# ---------------------------------------------------------------- clusters over mice and sessions
 
 
 COLUMNS = ("mouse", "session", "cluster", "score", "size")

@@ -1,4 +1,8 @@
-"""Sessions of a manifest as objects, whatever their files are: the published tables, CaImAn's HDF5, or NWB."""
+"""Sessions of a manifest as objects, whatever their files are: the published tables, CaImAn's HDF5, or NWB.
+
+NWB files, and files in the layout of CaImAn's results, are also written, the latter so that synthetic sessions go
+through the reader of real ones.
+"""
 
 from __future__ import annotations
 
@@ -17,7 +21,9 @@ from netlib.pathways.imetronic import COLUMNS, empty_events, read_imetronic
 from netlib.pathways.manifest import Manifest
 from netlib.pathways.session import BehaviourSession, as_pathway, check_length
 from netlib.pathways.tables import check_label, read_csv_session, read_registration
-from netlib.recordings.nwb import add_scratch, import_pynwb
+from netlib.recordings.nwb import add_scratch, import_pynwb, read_recording, write_recording
+from netlib.recordings.ophys import read_ophys
+from netlib.recordings.readers import read_caiman
 from netlib.recordings.recording import Recording
 
 __all__ = [
@@ -29,9 +35,6 @@ __all__ = [
     "write_behaviour_nwb",
     "write_caiman",
 ]
-
-
-# -------------------- Sessions of a manifest as objects, whatever their files are: the published tables, CaImAn's ...
 
 
 def load_session(manifest: Manifest, mouse: str, session: int, *, footprints: bool = True) -> BehaviourSession:
@@ -85,14 +88,11 @@ def _with_behaviour(
 
 
 def _from_caiman(path: Path, pathway: str, footprints: bool) -> tuple[Recording, np.ndarray | None]:
-    from netlib.recordings.readers import read_caiman
-
     recording = as_pathway(read_caiman(path), pathway)
     return recording, read_caiman_footprints(path, recording.neurons["id"]) if footprints else None
 
 
 def _from_nwb(files: dict[str, Path], label: dict[str, object], footprints: bool) -> BehaviourSession:
-
     session = read_behaviour_nwb(files["nwb"], **label)
     if not footprints:
         session = dataclasses.replace(session, footprints=None)
@@ -117,7 +117,7 @@ def load_registration(manifest: Manifest, mouse: str) -> pd.DataFrame:
     return pd.DataFrame(read_registration(path, len(sessions)), columns=pd.Index(sessions, name="session"))
 
 
-# -------------------- Sessions of behaviour as NWB files: the recording, and the behaviours as a table of intervals
+# ---------------------------------------------------------------- NWB
 
 
 #: Name of the table of intervals, and the key under which the provenance holds the labels of the session.
@@ -136,8 +136,6 @@ def write_behaviour_nwb(session: BehaviourSession, path: str | os.PathLike) -> P
     ValueError
         If the session has no recording.
     """
-    from netlib.recordings.nwb import write_recording
-
     pynwb = import_pynwb()
     if check_type("session", session, BehaviourSession).recording is None:
         raise ValueError(f"{session!r} has no recording: an NWB file needs one")
@@ -211,9 +209,6 @@ def read_behaviour_nwb(
     ValueError
         If it is damaged, or of another mouse or session than said.
     """
-    from netlib.recordings.nwb import read_recording
-    from netlib.recordings.ophys import read_ophys
-
     given = {"mouse": mouse, "pathway": pathway, "session": session, "schedule": schedule}
     given = {name: value for name, value in given.items() if value is not None}
     ours, tables = _look(path)
@@ -298,7 +293,7 @@ def _clipped(intervals: pd.DataFrame, duration: float) -> pd.DataFrame:
     return table[table["offset"] > table["onset"]].reset_index(drop=True)
 
 
-# -------------------- Footprints of the components in CaImAn's results
+# ---------------------------------------------------------------- CaImAn
 
 
 def read_caiman_footprints(path: str | os.PathLike, cells: np.ndarray | None = None) -> np.ndarray | None:
@@ -333,9 +328,6 @@ def read_caiman_footprints(path: str | os.PathLike, cells: np.ndarray | None = N
     matrix = matrix if cells is None else matrix[:, np.asarray(cells)]
     # Pixels are in Fortran order: down the columns of the image.
     return matrix.T.toarray().astype(np.float32).reshape(-1, width, height).transpose(0, 2, 1)
-
-
-# -------------------- Files in the layout of CaImAn's results, so that synthetic sessions go through the reader ...
 
 
 def write_caiman(session: BehaviourSession, path: str | os.PathLike) -> Path:

@@ -177,13 +177,7 @@ def event_table(rows: Iterable[Mapping[str, int]]) -> pd.DataFrame:
 
 def make_header(subject: str = "", session: str | int = "", schedule: str = "", **more: str | int) -> tuple[str, ...]:
     """Twelve header lines for a file of our own: ``name: value`` pairs, the names of the columns last."""
-    fields = {
-        "Format": FORMAT,
-        "Subject": subject,
-        "Session": session,
-        "Schedule": schedule,
-        **more,
-    }
+    fields = {"Format": FORMAT, "Subject": subject, "Session": session, "Schedule": schedule, **more}
     if len(fields) > HEADER_LINES - 1:
         raise ValueError(f"more holds {len(more)} fields: there is room for {HEADER_LINES - 5}")
     lines = [f"{name}: {value}" for name, value in fields.items()]

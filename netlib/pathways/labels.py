@@ -1,11 +1,10 @@
-"""From tests to labels: category vectors, one label per neuron, and how many neurons of each kind there are.
+"""From tests to labels: category vectors, one label per neuron, how many neurons of each kind; agreement of sources.
 
 A category vector has eight columns: sequence, zones, food, explo activated, then the same four inactivated.
 
-Rates in one behaviour against those in the others: which of the modulations are more than another's shadow:
 A test by shifts compares a behaviour with the whole session. A neuron that is activated in one long behaviour is then
 "inactivated" in all others, and the other way round, though its rate there is what it always is. Against the median of
-the other behaviours such shadows vanish: of four rates, one that stands out moves no median.
+the other behaviours (:func:`contrast`) such shadows vanish: of four rates, one that stands out moves no median.
 """
 
 from __future__ import annotations
@@ -26,7 +25,6 @@ from netlib.pathways.registration import check_registration, pick
 from netlib.statistics.resampling import correlation
 
 __all__ = [
-    "CATEGORIES",
     "agreement",
     "best_label",
     "categories",
@@ -38,14 +36,10 @@ __all__ = [
     "intraclass_correlation",
     "labels_per_neuron",
     "leading_signs",
-    "multi_label",
     "pathway_fractions",
     "sign_agreement",
     "standing_out",
 ]
-
-
-# -------------------- From tests to labels: category vectors, one label per neuron, and how many neurons of each ...
 
 
 def categories(found: Modulation | Percentiles, alpha: float = 0.05, by: str = "q") -> np.ndarray:
@@ -165,19 +159,6 @@ def best_label(
     return pd.DataFrame(table | {"significant": some, "percentile": np.where(shown, best, np.nan)})
 
 
-def multi_label(signs: np.ndarray, labels: Sequence[str]) -> list[list[tuple[str, str]]]:
-    """All significant behaviours of each neuron, as (label, "up" or "down"), in the order of ``labels``.
-
-    Examples
-    --------
-    >>> multi_label([[1, 0, -1], [0, 0, float("nan")]], ["a", "b", "c"])
-    [[('a', 'up'), ('c', 'down')], []]
-    """
-    way = {1.0: "up", -1.0: "down"}
-    rows = np.asarray(signs, float)
-    return [[(name, way[s]) for name, s in zip(labels, row, strict=True) if s in way] for row in rows]
-
-
 def labels_per_neuron(vectors: np.ndarray) -> pd.DataFrame:
     """How many neurons have 0, 1, ... 4 behaviours up, down, and either way.
 
@@ -285,7 +266,7 @@ def pathway_fractions(
     return pd.concat(tables, ignore_index=True)
 
 
-# -------------------- Do sources agree? The same neurons tested on discrete events, on inferred counts and on traces
+# ---------------------------------------------------------------- agreement of sources
 
 
 SIGNS = (1, 0, -1)
@@ -454,7 +435,7 @@ def sign_agreement(sources: Mapping[str, np.ndarray], labels: Sequence[str]) -> 
     return pd.DataFrame(rows, columns=["a", "b", "behaviour", "n", "agree", "opposite", "kappa"])
 
 
-# -------------------- Rates in one behaviour against those in the others: which of the modulations are more than ...
+# ---------------------------------------------------------------- contrasts of rates
 
 
 #: Rate added to both sides (events per s), so that a neuron with hardly an event has no great contrast.

@@ -1,4 +1,4 @@
-"""One long tidy table of all neurons: a row for each neuron, session and behaviour, with ids that never collide."""
+"""One long tidy table of all neurons, with ids that never collide, and what changes in it from session to session."""
 
 from __future__ import annotations
 
@@ -12,14 +12,12 @@ from numpy.typing import ArrayLike
 from netlib.base.checks import check_choice, check_integer
 from netlib.pathways.behaviour import GROUPS
 from netlib.pathways.registration import check_registration
+from netlib.pathways.session import PATHWAYS
 from netlib.statistics.mice import mouse_permutation_test, mouse_sign_test
 from netlib.statistics.mixed_models import clean_table
 from netlib.statistics.resampling import adjust_p_values
 
 __all__ = ["PAIRS", "MouseNeurons", "count_test", "neuron_counts", "neuron_table", "session_contrasts"]
-
-
-# -------------------- One long tidy table of all neurons: a row for each neuron, session and behaviour, with ids ...
 
 
 @dataclass(frozen=True)
@@ -53,13 +51,11 @@ class MouseNeurons:
     days: Sequence[int] | None = None
 
     def __post_init__(self) -> None:
-        check_choice("pathway", self.pathway, ("D1", "A2A"))
-        sizes = [len(np.asarray(r)) for r in self.rates]
-        table = check_registration(self.registration, sizes) if len(sizes) == np.shape(self.registration)[1] else None
-        if table is None:
-            raise ValueError(
-                f"{self.mouse}: rates holds {len(sizes)} sessions, the registration {np.shape(self.registration)[1]}"
-            )
+        check_choice("pathway", self.pathway, PATHWAYS)
+        sizes, n_sessions = [len(np.asarray(r)) for r in self.rates], np.shape(self.registration)[1]
+        if len(sizes) != n_sessions:
+            raise ValueError(f"{self.mouse}: rates holds {len(sizes)} sessions, the registration {n_sessions}")
+        table = check_registration(self.registration, sizes)
         if np.shape(self.clusters) != (len(table),):
             raise ValueError(f"{self.mouse}: clusters has shape {np.shape(self.clusters)}: it must be ({len(table)},)")
         if self.days is not None and len(self.days) != len(sizes):
@@ -175,7 +171,7 @@ def count_test(counts: pd.DataFrame, session: int | None = None) -> dict[str, fl
         If a pathway has fewer than 2 mice.
     """
     chosen = counts if session is None else counts[counts["session"] == session]
-    d1, a2a = (chosen[chosen["pathway"] == p] for p in ("D1", "A2A"))
+    d1, a2a = (chosen[chosen["pathway"] == p] for p in PATHWAYS)
     few = [p for p, part in (("D1", d1), ("A2A", a2a)) if part["mouse"].nunique() < 2]
     if few:
         raise ValueError(f"counts: pathway {few[0]} has fewer than 2 mice: pathways cannot be compared over mice")
@@ -186,7 +182,7 @@ def count_test(counts: pd.DataFrame, session: int | None = None) -> dict[str, fl
     return found | {"statement": said}
 
 
-# -------------------- Changes between sessions, by cluster and behaviour: paired over neurons, corrected for the ...
+# ---------------------------------------------------------------- changes between sessions
 
 
 #: Published pairs of sessions: each with the next; first and last of FR1, last of FR1 and first of FR5, first and last
@@ -212,7 +208,7 @@ def session_contrasts(
     Parameters
     ----------
     table : DataFrame
-        Such as :func:`netlib.pathways.neurons.neuron_table` makes; candidates are in one session and drop out.
+        Such as :func:`neuron_table` makes; candidates are in one session and drop out.
     pairs : sequence of (int, int)
         Sessions compared; (4, 5) is among the first seven of the default.
     by : sequence of str

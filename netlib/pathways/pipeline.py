@@ -1,4 +1,7 @@
-"""From the files of a manifest to a report: every step is kept as soon as it is done, and never made twice."""
+"""From the files of a manifest to a report: every step is kept as soon as it is done, and never made twice.
+
+Files are looked at before anything is computed or written, and all that is wrong with them is said at once.
+"""
 
 from __future__ import annotations
 
@@ -18,7 +21,7 @@ from tqdm.auto import tqdm
 from netlib.base.provenance import file_hash, hash_of, provenance
 from netlib.pathways.claims import engagement, judge_claims, subpopulations
 from netlib.pathways.files import load_session
-from netlib.pathways.manifest import FILES, Manifest, load_manifest, read_rows
+from netlib.pathways.manifest import FILES, Manifest, fault_message, load_manifest, read_rows
 from netlib.pathways.parameters import PipelineParameters
 from netlib.pathways.results import POOLED, Results, step_name
 from netlib.pathways.steps import (
@@ -52,320 +55,6 @@ __all__ = [
     "plan_steps",
     "run_pipeline",
 ]
-
-
-# -------------------- Steps of the pipeline: which there are, what each is made from, and how it is made
-
-
-@dataclass(frozen=True)
-class Step:
-    """One result to be made.
-
-    Attributes
-    ----------
-    name, key : str
-        Name of its file, and what it must have been made from to count.
-    function : callable
-        ``function(results, *of)`` makes it.
-    of : tuple
-        Mouse, session or pathway.
-    """
-
-    name: str
-    key: str
-    function: Callable[..., Result]
-    of: tuple[Any, ...] = ()
-
-
-def plan_steps(
-    manifest: Manifest, hashes: Mapping[tuple[str, int], str], parameters: PipelineParameters
-) -> list[list[Step]]:
-    """All steps, in rounds: those of a round need only the rounds before.
-
-    Parameters
-    ----------
-    manifest : Manifest
-    hashes : mapping
-        Of :func:`netlib.pathways.pipeline.hash_files`.
-    parameters : PipelineParameters
-    """
-    code, keys = code_version(), dict[str, str]()
-
-    def step(function: Callable[..., Result], kind: str, of: tuple, needs: list[Any]) -> Step:
-        name = step_name(kind, *of)
-        group = "clusters" if kind == "clusters" else kind
-        keys[name] = hash_of([name, code, parameters.of(group), needs])
-        return Step(name, keys[name], function, of)
-
-    mice = {mouse: manifest.sessions(mouse) for mouse in manifest.mice}
-    everything = [(mouse, k) for mouse, own in mice.items() for k in own]
-    sessions = [step(_session, "session", of, [hashes[of]]) for of in everything]
-    own = {mouse: [keys[step_name("session", mouse, k)] for k in mice[mouse]] for mouse in mice}
-    registrations = [step(_registration, "registration", (m,), [hashes[m, 0], own[m]]) for m in mice]
-    all_before = dict(keys)
-    pathways = dict.fromkeys(manifest.table["pathway"])
-    groups = [step(_clusters, "clusters", (of,), [all_before]) for of in (*pathways, POOLED)]
-    clustered = dict(keys)
-    later = [step(_decoding, "decoding", of, [clustered]) for of in everything]
-    of_mice = [
-        step(function, kind, (m,), [own[m], keys[step_name("registration", m)]])
-        for function, kind in ((_time, "time"), (_sources, "sources"))
-        for m in mice
-    ]
-    last = step(_statistics, "statistics", (), [dict(keys)])
-    return [sessions, registrations, groups, [*of_mice, *later], [last]]
-
-
-def perform(manifest: Manifest, parameters: PipelineParameters, kept: Kept, step: Step) -> bool:
-    """Make a step unless it is there, and keep it; tell whether it was made."""
-    results = Results(manifest, parameters, kept)
-    try:
-        return StepStore(kept.folder).make(step.name, step.key, lambda: step.function(results, *step.of))
-    except ValueError as error:
-        raise ValueError(f"step {step.name}: {error}; all steps before it are kept") from error
-
-
-def _session(results: Results, mouse: str, session: int) -> Result:
-    return analyse_session(load_session(results.manifest, mouse, session), results.parameters)
-
-
-def _registration(results: Results, mouse: str) -> Result:
-    sessions = [
-        results.session(mouse, k, "vectors", "fp_cell", "fp_pixel", "fp_value", "field")
-        for k in results.manifest.sessions(mouse)
-    ]
-    path = results.manifest.registration_file(mouse)
-    given = None if path is None else read_registration(path, len(sessions), [len(s["vectors"]) for s in sessions])
-    return register_mouse(sessions, given)
-
-
-def _clusters(results: Results, of: str) -> Result:
-    mice = [results.vectors(mouse) for mouse in results.mice(None if of == POOLED else of)]
-    found = cluster_neurons(mice, results.parameters, compare=of != POOLED)
-    return found if of == POOLED else found | assign_candidates(mice, found)
-
-
-def _decoding(results: Results, mouse: str, session: int) -> Result:
-    numbers = results.manifest.sessions(mouse)
-    directions = [results.session(mouse, k, "leading")["leading"] for k in numbers]
-    table = results.registration(mouse)["table"]
-    codes = codes_of(directions, table, numbers.index(session))
-    features = results.session(mouse, session, "features", "bin", "bin_labels")
-    return decode_session(features, results.cell_clusters(mouse, session), codes, results.parameters)
-
-
-def _time(results: Results, mouse: str) -> Result:
-    numbers = results.manifest.sessions(mouse)
-    wanted = ("instants", "instant_labels", "instant_step")
-    sessions = [results.session(mouse, k, *wanted) for k in numbers]
-    return correlate_time(sessions, results.registration(mouse)["table"], results.parameters)
-
-
-def _sources(results: Results, mouse: str) -> Result:
-    numbers = results.manifest.sessions(mouse)
-    first, last = results.session(mouse, numbers[0]), results.session(mouse, numbers[-1])
-    session = load_session(results.manifest, mouse, numbers[0], footprints=False)
-    found = compare_sources(session, float(first["guard"]), results.parameters)
-    for name, function, one in (("leakage", leak_session, first), ("curve", size_curve, last)):
-        try:
-            found[name] = function(one, results.parameters)
-        except ValueError as error:  # a session too short, or too little of a behaviour
-            found[f"{name} failure"] = str(error)
-    return found
-
-
-def _statistics(results: Results) -> Result:
-    p = results.parameters
-    mice = [results.for_statistics(mouse) for mouse in results.mice()]
-    metrics = pd.concat([s["metrics"] for m in mice for s in m.sessions.values()], ignore_index=True)
-    decoded = {(pathway, mouse, k): results.decoded(mouse, k) for pathway, mouse, k in results.everything()}
-    found = {"metrics": metrics, "criterion": sessions_to_criterion(metrics)}
-    found["behaviour"] = pd.concat([compare_pathways(metrics, name) for name in ("cycles", "presses", "rewards")])
-    found |= modulation_statistics(mice, p) | rate_statistics(mice, p) | decoding_statistics(decoded, mice)
-    table = pd.DataFrame([_engagement(m) for m in mice])
-    pooled = results.clusters(POOLED)
-    together = subpopulations(pooled["labels"], pooled["mouse"], pooled["pathway"])
-    return found | {"engagement": table, "pooled": together, "claims": judge_claims(table, together, p.margin, p.alpha)}
-
-
-def _engagement(one: OfMouse) -> dict[str, Any]:
-    vectors, leading = ([session[name] for session in one.sessions.values()] for name in ("vectors", "leading"))
-    return {"mouse": one.mouse, "pathway": one.pathway, **engagement(vectors, leading)}
-
-
-# -------------------- Look at every file of a manifest before anything is computed or written, and name all that ...
-
-
-@dataclass(frozen=True, eq=False)
-class Inspected:
-    """A manifest whose files are sound.
-
-    Attributes
-    ----------
-    manifest : Manifest
-    hashes : dict
-        Of :func:`hash_files`.
-    cells : dict
-        Neurons of each (mouse, session), if the files were read.
-    """
-
-    manifest: Manifest
-    hashes: dict[tuple[str, int], str]
-    cells: dict[tuple[str, int], int] = field(default_factory=dict)
-
-
-def hash_files(manifest: Manifest) -> dict[tuple[str, int], str]:
-    """Hashes by (mouse, session): labels and files, by kind; of (mouse, 0): its registration, "" without."""
-    hashes = {}
-    for row in manifest.table.to_dict("records"):
-        files = {kind: manifest.folder / row[kind] for kind in FILES if row[kind]}
-        told = [row["pathway"], row["schedule"], *(f"{kind} {file_hash(path)}" for kind, path in files.items())]
-        hashes[row["mouse"], row["session"]] = " ".join(told)
-        table = manifest.registration_file(row["mouse"])
-        hashes[row["mouse"], 0] = "" if table is None else file_hash(table)
-    return hashes
-
-
-def inspect_manifest(
-    manifest: Manifest | str | os.PathLike,
-    *,
-    known: Callable[[dict[tuple[str, int], str]], bool] | None = None,
-    workers: Workers | None = None,
-    tell: Callable[[], Any] | None = None,
-) -> Inspected:
-    """Read all files of a manifest and refuse it, with every fault of every file in one message, if any is unsound.
-
-    Parameters
-    ----------
-    manifest : Manifest or path
-        The manifest.
-    known : callable, optional
-        Told the hashes; if it returns True the files are known to be sound and are not read again.
-    workers : Workers, optional
-        Processes; by default this one.
-    tell : callable, optional
-        Called after each session.
-
-    Raises
-    ------
-    ValueError
-        If a file is missing, truncated, shuffled or mis-labelled, a session has no activity, or a registration does
-        not fit its sessions.
-    """
-    manifest, rows, faults = _judged(manifest)
-    missing = [line for own in rows for line in own.missing()]
-    faults += [f"missing file: {line}" for line in dict.fromkeys(missing)]
-    if manifest is not None and not faults:
-        hashes = hash_files(manifest)
-        if known is not None and known(hashes):
-            return Inspected(manifest, hashes)
-    names = [(own.mice[0], own.sessions(own.mice[0])[0]) for own in rows]
-    there = [k for k, own in enumerate(rows) if not _missing_of_session(own)]
-    looked = (workers or Workers()).run(_look, [(rows[k], *names[k]) for k in there], tell)
-    seen = {names[k]: found for k, found in zip(there, looked, strict=True)}
-    faults += [f"{mouse}, session {k}: {fault}" for (mouse, k), (fault, *_) in seen.items() if fault]
-    if manifest is not None:
-        for mouse in manifest.mice:
-            faults += _registration_faults(manifest, mouse, seen)
-    if faults:
-        raise ValueError(_message(faults))
-    cells = {name: n for name, (_, n, _) in seen.items()}
-    return Inspected(manifest, hashes, cells)
-
-
-def _judged(manifest: Manifest | str | os.PathLike) -> tuple[Manifest | None, list[Manifest], list[str]]:
-    """The manifest, if it is sound as a whole, each of its rows that is sound by itself, and what is wrong."""
-    if isinstance(manifest, Manifest):
-        folder, table, whole, faults = manifest.folder, manifest.table, manifest, []
-    else:
-        folder, faults = Path(manifest).parent, []
-        try:
-            whole = load_manifest(manifest, check_files=False)
-            table = whole.table
-        except ValueError as error:
-            whole, faults = None, [f"the manifest: {error}"]
-            try:
-                table = read_rows(manifest)
-            except ValueError:
-                table = None
-    rows, said = [], "\n".join(faults)
-    for k in range(0 if table is None else len(table)):
-        row, wrong = _manifest_of(folder, table.iloc[[k]].reset_index(drop=True))
-        rows += [row] if row is not None else []
-        faults += [line for line in wrong if line not in said]
-    if whole is None and rows:  # faults of labels hide those between rows
-        _, wrong = _manifest_of(folder, pd.concat([row.table for row in rows], ignore_index=True))
-        faults += [line for line in wrong if line not in said]
-    return whole, rows, faults
-
-
-def _manifest_of(folder: Path, table: pd.DataFrame) -> tuple[Manifest | None, list[str]]:
-    """A manifest of these rows, or what is wrong with their files; labels are judged with the whole."""
-    try:
-        return Manifest(folder, table), []
-    except (ValueError, KeyError, TypeError) as error:
-        lines = [line.removeprefix("- ") for line in str(error).splitlines()[1:]]
-        return None, [line for line in lines if not line.startswith(("row ", "column "))]
-
-
-def _missing_of_session(row: Manifest) -> bool:
-    return any(not line.startswith(f"{row.mice[0]}, registration") for line in row.missing())
-
-
-def describe(found: Inspected) -> pd.DataFrame:
-    """What a data set holds: one row per session, with its kinds of files and, where they were read, its neurons."""
-    rows = []
-    for row in found.manifest.table.to_dict("records"):
-        files = [kind for kind in ("registration", *FILES) if row[kind]]
-        size = sum((found.manifest.folder / row[kind]).stat().st_size for kind in files if kind != "registration")
-        label = {name: row[name] for name in ("mouse", "pathway", "session", "schedule")}
-        n = found.cells.get((row["mouse"], row["session"]))
-        rows.append({**label, "neurons": n, "megabytes": round(size / 1e6, 2), "files": ", ".join(files)})
-    return pd.DataFrame(rows)
-
-
-def _message(faults: list[str]) -> str:
-    many = f"{len(faults)} faults" if len(faults) > 1 else "1 fault"
-    return f"the data set has {many}, nothing was written:\n" + "\n".join(f"- {fault}" for fault in faults)
-
-
-def _look(manifest: Manifest, mouse: str, session: int) -> tuple[str, int, bool]:
-    """What is wrong with a session ("" if nothing), how many neurons it has, and whether it has footprints."""
-    try:
-        found = load_session(manifest, mouse, session)
-        if found.recording is None or not len(found.recording):
-            raise ValueError("it has no neurons: the manifest must name their files")
-        if not {"dff", "events"} & set(found.recording.traces) and not len(found.recording.spike_time):
-            raise ValueError("its files hold no activity: neither dF/F nor events")
-        if not len(found.intervals):
-            raise ValueError("its files hold no behaviour")
-        return "", len(found.recording), found.footprints is not None
-    except (ValueError, TypeError, KeyError, OSError) as error:
-        return str(error.args[0] if isinstance(error, KeyError) and error.args else error), -1, False
-
-
-def _registration_faults(
-    manifest: Manifest, mouse: str, seen: dict[tuple[str, int], tuple[str, int, bool]]
-) -> list[str]:
-    """What is wrong with the registration of a mouse, or that there is none where it is needed."""
-    path, sessions = manifest.registration_file(mouse), manifest.sessions(mouse)
-    own = [seen.get((mouse, k), ("missing", -1, True)) for k in sessions]
-    if path is None:
-        without = [k for k, (fault, _, drawn) in zip(sessions, own, strict=True) if not (fault or drawn)]
-        if not without or len(sessions) == 1:
-            return []
-        return [f"{mouse}: sessions {without} have no footprints, and the mouse no registration: one of them is needed"]
-    if not path.is_file():
-        return []
-    n_cells = [inf if n < 0 else n for _, n, _ in own]
-    try:
-        read_registration(path, len(sessions), n_cells)
-    except (ValueError, OSError) as error:
-        return [f"{mouse}, registration: {error}"]
-    return []
-
-
-# -------------------- From the files of a manifest to a report: every step is kept as soon as it is done, and ...
 
 
 @dataclass(frozen=True, eq=False)
@@ -473,12 +162,7 @@ def _sound(
 
 
 def _perform(
-    rounds: list[list[Step]],
-    manifest: Manifest,
-    parameters: PipelineParameters,
-    kept: Kept,
-    workers: Workers,
-    bar: Any,
+    rounds: list[list[Step]], manifest: Manifest, parameters: PipelineParameters, kept: Kept, workers: Workers, bar: Any
 ) -> tuple[list[str], list[str]]:
     """Make the steps that are not there: their names, and those that were."""
     store, made, there = StepStore(kept.folder), [], []
@@ -511,3 +195,308 @@ def _alone(output: Path) -> Iterator[None]:
         except BlockingIOError:
             raise BlockingIOError(f"output = {str(output)!r}: another run is at work in this folder") from None
         yield
+
+
+# ---------------------------------------------------------------- steps
+
+
+@dataclass(frozen=True)
+class Step:
+    """One result to be made.
+
+    Attributes
+    ----------
+    name, key : str
+        Name of its file, and what it must have been made from to count.
+    function : callable
+        ``function(results, *of)`` makes it.
+    of : tuple
+        Mouse, session or pathway.
+    """
+
+    name: str
+    key: str
+    function: Callable[..., Result]
+    of: tuple[Any, ...] = ()
+
+
+def plan_steps(
+    manifest: Manifest, hashes: Mapping[tuple[str, int], str], parameters: PipelineParameters
+) -> list[list[Step]]:
+    """All steps, in rounds: those of a round need only the rounds before.
+
+    Parameters
+    ----------
+    manifest : Manifest
+    hashes : mapping
+        Of :func:`hash_files`.
+    parameters : PipelineParameters
+    """
+    code, keys = code_version(), dict[str, str]()
+
+    def step(function: Callable[..., Result], kind: str, of: tuple, needs: list[Any]) -> Step:
+        name = step_name(kind, *of)
+        keys[name] = hash_of([name, code, parameters.of(kind), needs])
+        return Step(name, keys[name], function, of)
+
+    mice = {mouse: manifest.sessions(mouse) for mouse in manifest.mice}
+    everything = [(mouse, k) for mouse, own in mice.items() for k in own]
+    sessions = [step(_session, "session", of, [hashes[of]]) for of in everything]
+    own = {mouse: [keys[step_name("session", mouse, k)] for k in mice[mouse]] for mouse in mice}
+    registrations = [step(_registration, "registration", (m,), [hashes[m, 0], own[m]]) for m in mice]
+    all_before = dict(keys)
+    pathways = dict.fromkeys(manifest.table["pathway"])
+    groups = [step(_clusters, "clusters", (of,), [all_before]) for of in (*pathways, POOLED)]
+    clustered = dict(keys)
+    later = [step(_decoding, "decoding", of, [clustered]) for of in everything]
+    of_mice = [
+        step(function, kind, (m,), [own[m], keys[step_name("registration", m)]])
+        for function, kind in ((_time, "time"), (_sources, "sources"))
+        for m in mice
+    ]
+    last = step(_statistics, "statistics", (), [dict(keys)])
+    return [sessions, registrations, groups, [*of_mice, *later], [last]]
+
+
+def perform(manifest: Manifest, parameters: PipelineParameters, kept: Kept, step: Step) -> bool:
+    """Make a step unless it is there, and keep it; tell whether it was made."""
+    results = Results(manifest, parameters, kept)
+    try:
+        return StepStore(kept.folder).make(step.name, step.key, lambda: step.function(results, *step.of))
+    except ValueError as error:
+        raise ValueError(f"step {step.name}: {error}; all steps before it are kept") from error
+
+
+def _session(results: Results, mouse: str, session: int) -> Result:
+    return analyse_session(load_session(results.manifest, mouse, session), results.parameters)
+
+
+def _registration(results: Results, mouse: str) -> Result:
+    sessions = [
+        results.session(mouse, k, "vectors", "fp_cell", "fp_pixel", "fp_value", "field")
+        for k in results.manifest.sessions(mouse)
+    ]
+    path = results.manifest.registration_file(mouse)
+    given = None if path is None else read_registration(path, len(sessions), [len(s["vectors"]) for s in sessions])
+    return register_mouse(sessions, given)
+
+
+def _clusters(results: Results, of: str) -> Result:
+    mice = [results.vectors(mouse) for mouse in results.mice(None if of == POOLED else of)]
+    found = cluster_neurons(mice, results.parameters, compare=of != POOLED)
+    return found if of == POOLED else found | assign_candidates(mice, found)
+
+
+def _decoding(results: Results, mouse: str, session: int) -> Result:
+    numbers = results.manifest.sessions(mouse)
+    directions = [results.session(mouse, k, "leading")["leading"] for k in numbers]
+    table = results.registration(mouse)["table"]
+    codes = codes_of(directions, table, numbers.index(session))
+    features = results.session(mouse, session, "features", "bin", "bin_labels")
+    return decode_session(features, results.cell_clusters(mouse, session), codes, results.parameters)
+
+
+def _time(results: Results, mouse: str) -> Result:
+    numbers = results.manifest.sessions(mouse)
+    wanted = ("instants", "instant_labels", "instant_step")
+    sessions = [results.session(mouse, k, *wanted) for k in numbers]
+    return correlate_time(sessions, results.registration(mouse)["table"], results.parameters)
+
+
+def _sources(results: Results, mouse: str) -> Result:
+    numbers = results.manifest.sessions(mouse)
+    first, last = results.session(mouse, numbers[0]), results.session(mouse, numbers[-1])
+    session = load_session(results.manifest, mouse, numbers[0], footprints=False)
+    found = compare_sources(session, float(first["guard"]), results.parameters)
+    for name, function, one in (("leakage", leak_session, first), ("curve", size_curve, last)):
+        try:
+            found[name] = function(one, results.parameters)
+        except ValueError as error:  # a session too short, or too little of a behaviour
+            found[f"{name} failure"] = str(error)
+    return found
+
+
+def _statistics(results: Results) -> Result:
+    p = results.parameters
+    mice = [results.for_statistics(mouse) for mouse in results.mice()]
+    metrics = pd.concat([s["metrics"] for m in mice for s in m.sessions.values()], ignore_index=True)
+    decoded = {(pathway, mouse, k): results.decoded(mouse, k) for pathway, mouse, k in results.everything()}
+    found = {"metrics": metrics, "criterion": sessions_to_criterion(metrics)}
+    found["behaviour"] = pd.concat([compare_pathways(metrics, name) for name in ("cycles", "presses", "rewards")])
+    found |= modulation_statistics(mice, p) | rate_statistics(mice, p) | decoding_statistics(decoded, mice)
+    table = pd.DataFrame([_engagement(m) for m in mice])
+    pooled = results.clusters(POOLED)
+    together = subpopulations(pooled["labels"], pooled["mouse"], pooled["pathway"])
+    return found | {"engagement": table, "pooled": together, "claims": judge_claims(table, together, p.margin, p.alpha)}
+
+
+def _engagement(one: OfMouse) -> dict[str, Any]:
+    vectors, leading = ([session[name] for session in one.sessions.values()] for name in ("vectors", "leading"))
+    return {"mouse": one.mouse, "pathway": one.pathway, **engagement(vectors, leading)}
+
+
+# ---------------------------------------------------------------- inspection
+
+
+@dataclass(frozen=True, eq=False)
+class Inspected:
+    """A manifest whose files are sound.
+
+    Attributes
+    ----------
+    manifest : Manifest
+    hashes : dict
+        Of :func:`hash_files`.
+    cells : dict
+        Neurons of each (mouse, session), if the files were read.
+    """
+
+    manifest: Manifest
+    hashes: dict[tuple[str, int], str]
+    cells: dict[tuple[str, int], int] = field(default_factory=dict)
+
+
+def hash_files(manifest: Manifest) -> dict[tuple[str, int], str]:
+    """Hashes by (mouse, session): labels and files, by kind; of (mouse, 0): its registration, "" without."""
+    hashes = {}
+    for row in manifest.table.to_dict("records"):
+        files = {kind: manifest.folder / row[kind] for kind in FILES if row[kind]}
+        told = [row["pathway"], row["schedule"], *(f"{kind} {file_hash(path)}" for kind, path in files.items())]
+        hashes[row["mouse"], row["session"]] = " ".join(told)
+        table = manifest.registration_file(row["mouse"])
+        hashes[row["mouse"], 0] = "" if table is None else file_hash(table)
+    return hashes
+
+
+def inspect_manifest(
+    manifest: Manifest | str | os.PathLike,
+    *,
+    known: Callable[[dict[tuple[str, int], str]], bool] | None = None,
+    workers: Workers | None = None,
+    tell: Callable[[], Any] | None = None,
+) -> Inspected:
+    """Read all files of a manifest and refuse it, with every fault of every file in one message, if any is unsound.
+
+    Parameters
+    ----------
+    manifest : Manifest or path
+        The manifest.
+    known : callable, optional
+        Told the hashes; if it returns True the files are known to be sound and are not read again.
+    workers : Workers, optional
+        Processes; by default this one.
+    tell : callable, optional
+        Called after each session.
+
+    Raises
+    ------
+    ValueError
+        If a file is missing, truncated, shuffled or mis-labelled, a session has no activity, or a registration does
+        not fit its sessions.
+    """
+    manifest, rows, faults = _judged(manifest)
+    missing = [line for own in rows for line in own.missing()]
+    faults += [f"missing file: {line}" for line in dict.fromkeys(missing)]
+    if manifest is not None and not faults:
+        hashes = hash_files(manifest)
+        if known is not None and known(hashes):
+            return Inspected(manifest, hashes)
+    names = [(own.mice[0], own.sessions(own.mice[0])[0]) for own in rows]
+    there = [k for k, own in enumerate(rows) if not _missing_of_session(own)]
+    looked = (workers or Workers()).run(_look, [(rows[k], *names[k]) for k in there], tell)
+    seen = {names[k]: found for k, found in zip(there, looked, strict=True)}
+    faults += [f"{mouse}, session {k}: {fault}" for (mouse, k), (fault, *_) in seen.items() if fault]
+    if manifest is not None:
+        for mouse in manifest.mice:
+            faults += _registration_faults(manifest, mouse, seen)
+    if faults:
+        raise ValueError(fault_message("the data set has", faults, ", nothing was written"))
+    cells = {name: n for name, (_, n, _) in seen.items()}
+    return Inspected(manifest, hashes, cells)
+
+
+def _judged(manifest: Manifest | str | os.PathLike) -> tuple[Manifest | None, list[Manifest], list[str]]:
+    """The manifest, if it is sound as a whole, each of its rows that is sound by itself, and what is wrong."""
+    if isinstance(manifest, Manifest):
+        folder, table, whole, faults = manifest.folder, manifest.table, manifest, []
+    else:
+        folder, faults = Path(manifest).parent, []
+        try:
+            whole = load_manifest(manifest, check_files=False)
+            table = whole.table
+        except ValueError as error:
+            whole, faults = None, [f"the manifest: {error}"]
+            try:
+                table = read_rows(manifest)
+            except ValueError:
+                table = None
+    rows, said = [], "\n".join(faults)
+    for k in range(0 if table is None else len(table)):
+        row, wrong = _manifest_of(folder, table.iloc[[k]].reset_index(drop=True))
+        rows += [row] if row is not None else []
+        faults += [line for line in wrong if line not in said]
+    if whole is None and rows:  # faults of labels hide those between rows
+        _, wrong = _manifest_of(folder, pd.concat([row.table for row in rows], ignore_index=True))
+        faults += [line for line in wrong if line not in said]
+    return whole, rows, faults
+
+
+def _manifest_of(folder: Path, table: pd.DataFrame) -> tuple[Manifest | None, list[str]]:
+    """A manifest of these rows, or what is wrong with their files; labels are judged with the whole."""
+    try:
+        return Manifest(folder, table), []
+    except (ValueError, KeyError, TypeError) as error:
+        lines = [line.removeprefix("- ") for line in str(error).splitlines()[1:]]
+        return None, [line for line in lines if not line.startswith(("row ", "column "))]
+
+
+def _missing_of_session(row: Manifest) -> bool:
+    return any(not line.startswith(f"{row.mice[0]}, registration") for line in row.missing())
+
+
+def describe(found: Inspected) -> pd.DataFrame:
+    """What a data set holds: one row per session, with its kinds of files and, where they were read, its neurons."""
+    rows = []
+    for row in found.manifest.table.to_dict("records"):
+        files = [kind for kind in ("registration", *FILES) if row[kind]]
+        size = sum((found.manifest.folder / row[kind]).stat().st_size for kind in files if kind != "registration")
+        label = {name: row[name] for name in ("mouse", "pathway", "session", "schedule")}
+        n = found.cells.get((row["mouse"], row["session"]))
+        rows.append({**label, "neurons": n, "megabytes": round(size / 1e6, 2), "files": ", ".join(files)})
+    return pd.DataFrame(rows)
+
+
+def _look(manifest: Manifest, mouse: str, session: int) -> tuple[str, int, bool]:
+    """What is wrong with a session ("" if nothing), how many neurons it has, and whether it has footprints."""
+    try:
+        found = load_session(manifest, mouse, session)
+        if found.recording is None or not len(found.recording):
+            raise ValueError("it has no neurons: the manifest must name their files")
+        if not {"dff", "events"} & set(found.recording.traces) and not len(found.recording.spike_time):
+            raise ValueError("its files hold no activity: neither dF/F nor events")
+        if not len(found.intervals):
+            raise ValueError("its files hold no behaviour")
+        return "", len(found.recording), found.footprints is not None
+    except (ValueError, TypeError, KeyError, OSError) as error:
+        return str(error.args[0] if isinstance(error, KeyError) and error.args else error), -1, False
+
+
+def _registration_faults(
+    manifest: Manifest, mouse: str, seen: dict[tuple[str, int], tuple[str, int, bool]]
+) -> list[str]:
+    """What is wrong with the registration of a mouse, or that there is none where it is needed."""
+    path, sessions = manifest.registration_file(mouse), manifest.sessions(mouse)
+    own = [seen.get((mouse, k), ("missing", -1, True)) for k in sessions]
+    if path is None:
+        without = [k for k, (fault, _, drawn) in zip(sessions, own, strict=True) if not (fault or drawn)]
+        if not without or len(sessions) == 1:
+            return []
+        return [f"{mouse}: sessions {without} have no footprints, and the mouse no registration: one of them is needed"]
+    if not path.is_file():
+        return []
+    n_cells = [inf if n < 0 else n for _, n, _ in own]
+    try:
+        read_registration(path, len(sessions), n_cells)
+    except (ValueError, OSError) as error:
+        return [f"{mouse}, registration: {error}"]
+    return []

@@ -27,9 +27,6 @@ __all__ = [
 ]
 
 
-# -------------------- One session of one mouse: what it did, and what was recorded meanwhile, from files or from ...
-
-
 #: Pathways by their Cre line: direct and indirect.
 PATHWAYS = ("D1", "A2A")
 
@@ -245,7 +242,7 @@ def as_pathway(recording: Recording, pathway: str) -> Recording:
     return dataclasses.replace(recording, neurons=recording.neurons.assign(**own), traces=traces)
 
 
-# -------------------- The clock of an imaging microscope: times of frames as a regular grid from the start of the ...
+# ---------------------------------------------------------------- frame clock
 
 
 @dataclass(frozen=True, eq=False)

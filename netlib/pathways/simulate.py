@@ -1,15 +1,14 @@
 """Synthetic sessions with known truth: behaviour, spikes that follow it, and what the microscope makes of them.
 
-What the neurons of a synthetic mouse code, and who is seen when: the truth that analyses are to find again:
-A code is a set of subpopulations, each activated or inactivated by some of the four groups of behaviours, in all
-sessions or in the first or second half of them. Codes are named by the claims they plant: ``"abstract"`` are those of
-the thesis abstract (both pathways similarly engaged, by different subpopulations, the direct pathway coding by
-activation and the indirect by inactivation).
+Behaviour is a semi-Markov chain on the seven behaviours: a transition table and gamma-distributed dwell times (shape
+3), both moved by one learning parameter from 0 (naive) to 1 (trained). It is written as rows of the operant box, so
+that the parser and the segmentation are tested end to end. The numbers are plausible ones of our own, not fits.
 
-Sessions of a simulated mouse that learns to press a lever for food: planted behaviours, and the file the box writes:
-A semi-Markov chain on the seven behaviours: a transition table and gamma-distributed dwell times (shape 3), both moved
-by one learning parameter from 0 (naive) to 1 (trained). It is written as rows of the operant box, so that the parser
-and the segmentation are tested end to end. The numbers are plausible ones of our own, not fits.
+What neurons code is a set of subpopulations, each activated or inactivated by some of the four groups of behaviours, in
+all sessions or in the first or second half of them. Codes are named by the claims they plant: ``"abstract"`` are those
+of the thesis abstract (both pathways similarly engaged, by different subpopulations, the direct pathway coding by
+activation and the indirect by inactivation). Spikes come from a statistical model, or from a network of the striatum
+(:mod:`netlib.pathways.simulated_network`).
 """
 
 from __future__ import annotations
@@ -26,6 +25,7 @@ from netlib.base.seeds import stream
 from netlib.calcium.deconvolution import deconvolve
 from netlib.calcium.microscope import Microscope, image
 from netlib.pathways.behaviour import BEHAVIOURS, GROUPS, merge_behaviours, segment, state_at
+from netlib.pathways.clusters import CATEGORIES
 from netlib.pathways.imetronic import DISPENSER, LEVER, LICK, SESSION_END, ZONE, BoxLog, event_table, make_header
 from netlib.pathways.session import PATHWAYS, BehaviourSession, check_schedule, ratio_of
 from netlib.pathways.simulated_images import CellShapes, draw_footprints, place_cells, to_images
@@ -40,7 +40,6 @@ __all__ = [
     "Subpopulation",
     "SyntheticParameters",
     "behaviour_spikes",
-    "finished",
     "log_gains",
     "mouse_names",
     "network_mouse",
@@ -58,11 +57,9 @@ __all__ = [
 ]
 
 
-# -------------------- What the neurons of a synthetic mouse code, and who is seen when: the truth that analyses ...
+# ---------------------------------------------------------------- what neurons code, and who is seen
 
 
-#: Categories of a neuron in a session: the four groups up, then the same down.
-CATEGORIES = (*(f"{group} up" for group in GROUPS), *(f"{group} down" for group in GROUPS))
 #: Sessions in which a subpopulation has a category.
 WHEN = ("all", "early", "late")
 
@@ -325,7 +322,7 @@ def _presence(rng: np.random.Generator, n_pool: int, p: SyntheticParameters) -> 
     return seen
 
 
-# -------------------- Sessions of a simulated mouse that learns to press a lever for food: planted behaviours, ...
+# ---------------------------------------------------------------- behaviour
 
 
 SHAPE = 3.0
@@ -421,16 +418,6 @@ def _presses(rng: np.random.Generator, model: BehaviourModel, leads_to: str) -> 
     if leads_to == "no pellet" and model.ratio > 1:
         return int(rng.integers(1, model.ratio))
     return model.ratio + int(rng.poisson(model.mean_presses - model.ratio))
-
-
-def finished(planted: pd.DataFrame) -> pd.DataFrame:
-    """The planted behaviours that the definitions can find: those before the last entry into a zone.
-
-    A passage that the end of the session cuts has no second entry into a zone, so its behaviours are undefined.
-    """
-    entries = planted.loc[planted["label"].isin(AT_LEVER + AT_DISPENSER), "onset"]
-    done = planted["onset"] < entries.iloc[-1]
-    return planted.loc[done, ["onset", "offset", "label"]].reset_index(drop=True)
 
 
 def session_log(seed: int, planted: pd.DataFrame, duration: float, header: tuple[str, ...] | None = None) -> BoxLog:
@@ -539,7 +526,7 @@ def simulate_training(
     ]
 
 
-# -------------------- Synthetic sessions with known truth: behaviour, spikes that follow it, and what the ...
+# ---------------------------------------------------------------- spikes and images
 
 
 #: Bins of the rates (ms).
@@ -730,16 +717,8 @@ def synthetic_session(
     cells = plan.local[session - 1]
     gains = log_gains(plan.categories[cells, session - 1], p.up, p.down)
     own = int(stream(seed, "session", plan.mouse, session).integers(2**62))
-    index, time = behaviour_spikes(
-        own,
-        behaviour.intervals,
-        behaviour.duration,
-        plan.base[cells],
-        gains,
-        ou_sd=p.ou_sd,
-        ou_tau=p.ou_tau,
-        drift=p.drift,
-    )
+    fluctuation = {"ou_sd": p.ou_sd, "ou_tau": p.ou_tau, "drift": p.drift}
+    index, time = behaviour_spikes(own, behaviour.intervals, behaviour.duration, plan.base[cells], gains, **fluctuation)
     return observe(behaviour, plan, index, time, own, p, **options)
 
 
@@ -764,7 +743,7 @@ def synthetic_mouse(
         What is planted.
     mode : {"statistical", "network"}
         Where spikes come from: a statistical model, or a network of the striatum in PyNN on NEST
-        (:mod:`netlib.pathways.simulate`).
+        (:mod:`netlib.pathways.simulated_network`).
     **options
         ``events``, ``spikes``, ``footprints``: see :func:`observe`.
     """
@@ -776,7 +755,7 @@ def synthetic_mouse(
     return [synthetic_session(seed, plan, k, p, **options) for k in range(1, p.sessions + 1)], plan
 
 
-# -------------------- Sessions of a mouse whose spikes come from a network of the striatum, imaged as any others
+# ---------------------------------------------------------------- mice of a network
 
 
 def wiring(parameters: SyntheticParameters, plan: MousePlan, seed: int) -> dict[str, np.ndarray]:
@@ -811,7 +790,7 @@ def network_mouse(
     network : NetworkParameters, optional
         The network around the MSNs.
     **options
-        ``events``, ``spikes``, ``footprints``: see :func:`netlib.pathways.simulate.observe`.
+        ``events``, ``spikes``, ``footprints``: see :func:`observe`.
 
     Returns
     -------
@@ -825,14 +804,8 @@ def network_mouse(
     p = striatum.parameters
     sessions = []
     for k in range(parameters.sessions):
-        behaviour = simulate_behaviour(
-            seed,
-            plan.mouse,
-            plan.pathway,
-            k + 1,
-            n_sessions=parameters.sessions,
-            duration=parameters.duration,
-        )
+        label = (plan.mouse, plan.pathway, k + 1)
+        behaviour = simulate_behaviour(seed, *label, n_sessions=parameters.sessions, duration=parameters.duration)
         drive_seed = int(stream(own, "drive", k).integers(2**62))
         drive = cortical_drive(drive_seed, behaviour.intervals, behaviour.duration, p)
         spikes = run_session(striatum, drive)

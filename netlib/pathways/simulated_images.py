@@ -16,9 +16,6 @@ from netlib.pathways.tables import FIELD
 __all__ = ["CellShapes", "draw_footprints", "place_cells", "render_movie", "to_images"]
 
 
-# -------------------- Footprints of synthetic cells: tilted two-dimensional Gaussians that move a little from ...
-
-
 #: Full width at half maximum of a Gaussian of standard deviation 1.
 FWHM = 2.0 * math.sqrt(2.0 * math.log(2.0))
 
@@ -163,7 +160,7 @@ def to_images(footprints: Any, field: tuple[int, int]) -> np.ndarray:
     return footprints.toarray().astype(np.float32).reshape(-1, *field)
 
 
-# -------------------- A small movie of synthetic cells: what the microscope would see before cells are found
+# ---------------------------------------------------------------- movie
 
 
 def render_movie(

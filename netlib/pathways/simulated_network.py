@@ -1,14 +1,10 @@
 """A network of the striatum that watches a mouse behave, session by session, in PyNN on NEST.
 
-Synapses from cortex to spiny neurons learn from session to session: spike pairs
-around a reward change them, up onto D1 and down onto D2 neurons (dopamine's opposite effects; Shen et al. 2008, Science
-321:848, quoted from memory).
-
-A network of the striatum: its parameters, and who connects to whom:
 Cortical cells of five populations drive the network: one for each group of behaviours, active during it, and one that
 knows no behaviour. Spiny neurons (MSNs) of one subpopulation share cortical input: those activated by a behaviour get
 many synapses from its cortical population, those inactivated by it are inhibited by fast-spiking interneurons (FSIs)
-that it drives.
+that it drives. Synapses from cortex to MSNs learn from session to session: spike pairs around a reward change them, up
+onto D1 and down onto D2 neurons (dopamine's opposite effects; Shen et al. 2008, Science 321:848, quoted from memory).
 
 Cells are leaky integrate-and-fire with conductances; their parameters are textbook values of our choice
 (hyperpolarised, slow MSNs; fast FSIs), not fits, and weights were set for MSN rates of about 1 Hz.
@@ -35,9 +31,6 @@ from netlib.pathways.behaviour import GROUPS, merge_behaviours, state_at
 from netlib.pathways.session import PATHWAYS
 
 __all__ = ["NetworkParameters", "StriatalNetwork", "build_network", "cortical_drive", "learn", "run_session"]
-
-
-# -------------------- A network of the striatum: its parameters, and who connects to whom
 
 
 #: Medium spiny neuron: rests far below threshold.
@@ -176,7 +169,7 @@ def build_network(
     return StriatalNetwork(p, seed, plastic, p.to_fsi * own, fsi_to_msn, msn_to_msn)
 
 
-# -------------------- A network of the striatum that watches a mouse behave, session by session, in PyNN on NEST
+# ---------------------------------------------------------------- simulation and learning
 
 
 #: Bins of the cortical rates (ms).

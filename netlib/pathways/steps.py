@@ -1,4 +1,8 @@
-"""What the pipeline computes of one session by itself: behaviour, modulation, agreement of sources, features."""
+"""What the steps of the pipeline compute, each from the results of those before: arrays and tables in, a mapping out.
+
+In order: each session by itself, neurons of a mouse over its sessions, clusters of several mice, decoding of each
+session, the population in time, sources of activity compared, and statistics over all neurons, sessions and mice.
+"""
 
 from __future__ import annotations
 
@@ -26,7 +30,7 @@ from netlib.pathways.behaviour import (
     transitions,
 )
 from netlib.pathways.cluster_checks import agreement_matrix, compare_many, fit_candidates, spatial_clustering
-from netlib.pathways.clusters import METHODS, choose_k, cluster, fill_undefined, mouse_balance, silhouette
+from netlib.pathways.clusters import CATEGORIES, METHODS, choose_k, cluster, fill_undefined, mouse_balance, silhouette
 from netlib.pathways.decoding import (
     Svm,
     cluster_model,
@@ -51,7 +55,7 @@ from netlib.pathways.labels import (
     sign_agreement,
     standing_out,
 )
-from netlib.pathways.modulation import Modulation, behaviour_weights, lagged_sums, shift_test, suggest_guard
+from netlib.pathways.modulation import GUARD, Modulation, behaviour_weights, lagged_sums, shift_test, suggest_guard
 from netlib.pathways.neurons import PAIRS, MouseNeurons, count_test, neuron_table, session_contrasts
 from netlib.pathways.parameters import PipelineParameters
 from netlib.pathways.population_time import (
@@ -61,7 +65,7 @@ from netlib.pathways.population_time import (
     sample_instants,
     time_correlation,
 )
-from netlib.pathways.registration import centroids, quality, register_sessions, sparse_footprints
+from netlib.pathways.registration import centroids, pick, quality, register_sessions, sparse_footprints
 from netlib.pathways.session import BehaviourSession
 from netlib.pathways.store import Result
 from netlib.pathways.training import session_metrics
@@ -73,6 +77,7 @@ __all__ = [
     "OfMouse",
     "analyse_session",
     "assign_candidates",
+    "bins_of",
     "cluster_neurons",
     "codes_of",
     "compare_sources",
@@ -81,6 +86,7 @@ __all__ = [
     "decoding_statistics",
     "gather",
     "leak_session",
+    "leakage_of",
     "local_clusters",
     "modulation_of",
     "modulation_statistics",
@@ -88,12 +94,11 @@ __all__ = [
     "rate_statistics",
     "register_mouse",
     "size_curve",
-    "sparse_of",
     "with_events",
 ]
 
 
-# -------------------- What the pipeline computes of one session by itself: behaviour, modulation, agreement of ...
+# ---------------------------------------------------------------- one session
 
 
 def with_events(session: BehaviourSession, indicator: str) -> tuple[BehaviourSession, str]:
@@ -118,9 +123,12 @@ def with_peaks(session: BehaviourSession, name: str = "peaks") -> BehaviourSessi
     place = np.minimum(np.searchsorted(edges, recording.spike_time, side="right") - 1, len(edges) - 2)
     counts = np.zeros((len(recording), len(edges) - 1), np.float32)
     np.add.at(counts, (recording.spike_index, place), 1.0)
-    trace = Trace(counts, np.arange(len(recording)), dt, "events")
-    made = dataclasses.replace(recording, traces=recording.traces | {name: trace})
-    return dataclasses.replace(session, recording=made)
+    return _with_trace(session, name, Trace(counts, np.arange(len(recording)), dt, "events"))
+
+
+def _with_trace(session: BehaviourSession, name: str, trace: Trace) -> BehaviourSession:
+    recording = dataclasses.replace(session.recording, traces=session.recording.traces | {name: trace})
+    return dataclasses.replace(session, recording=recording)
 
 
 def analyse_session(session: BehaviourSession, parameters: PipelineParameters) -> Result:
@@ -150,7 +158,8 @@ def analyse_session(session: BehaviourSession, parameters: PipelineParameters) -
     rates = np.maximum(found.statistic * 1000.0, 0.0)  # a Fourier transform's 0 may be -1e-17
     contrasts = contrast(rates)
     # A behaviour that did not occur modulates nobody; NaN is for absent neurons alone.
-    vectors = standing_out(np.where(np.isnan(tested), 0.0, tested), contrasts, p.fold)
+    tested = np.where(np.isnan(tested), 0.0, tested)
+    vectors = standing_out(tested, contrasts, p.fold)
     result: Result = {
         "metrics": pd.DataFrame([session_metrics(session)]),
         "transitions": transitions(session.intervals, BEHAVIOURS).counts.rename_axis("from"),
@@ -167,7 +176,7 @@ def analyse_session(session: BehaviourSession, parameters: PipelineParameters) -
         "effect": found.effect,
         "percentile": found.percentile,
         "vectors": vectors,
-        "tested": np.where(np.isnan(tested), 0.0, tested),
+        "tested": tested,
         "leading": leading_signs(vectors, contrasts),
         "labels": best_label(found.percentile, found.labels, found.signs(p.alpha)),
         "rates": rates,
@@ -239,12 +248,16 @@ def _compared_sources(
     }
     if not others:
         return {}
-    effects = {"events": found.effect, **{name: other.effect for name, other in others.items()}}
-    signs = {"events": found.signs(p.alpha), **{name: other.signs(p.alpha) for name, other in others.items()}}
+    signs = {f"{name} signs": other.signs(p.alpha) for name, other in others.items()}
+    return _agreements({"events": found, **others}, p) | signs
+
+
+def _agreements(found: Mapping[str, Modulation], p: PipelineParameters) -> dict[str, pd.DataFrame]:
+    effects = {name: one.effect for name, one in found.items()}
+    signs = {name: one.signs(p.alpha) for name, one in found.items()}
     return {
         "agreement": agreement(effects, GROUPS, n_permutations=p.permutations, seed=p.seed),
         "sign_agreement": sign_agreement(signs, GROUPS),
-        **{f"{name} signs": signs[name] for name in others},
     }
 
 
@@ -266,16 +279,7 @@ def _binned(session: BehaviourSession, p: PipelineParameters) -> dict[str, Any]:
     }
 
 
-# -------------------- Neurons of one mouse over its sessions: the table that was given, or one computed from the ...
-
-
-def sparse_of(session: Mapping[str, Any], n_cells: int) -> Any:
-    """Footprints kept by :func:`netlib.pathways.steps.analyse_session` as a sparse matrix."""
-    from scipy.sparse import csr_array
-
-    height, width = session["field"]
-    where = session["fp_cell"], session["fp_pixel"]
-    return csr_array((session["fp_value"].astype(float), where), shape=(n_cells, height * width))
+# ---------------------------------------------------------------- registration
 
 
 def register_mouse(sessions: Sequence[Mapping[str, Any]], given: np.ndarray | None) -> Result:
@@ -283,7 +287,7 @@ def register_mouse(sessions: Sequence[Mapping[str, Any]], given: np.ndarray | No
 
     Parameters
     ----------
-    sessions : sequence of results of :func:`netlib.pathways.steps.analyse_session`
+    sessions : sequence of results of :func:`analyse_session`
         In order.
     given : ndarray of int, shape (n_registered, n_sessions), optional
         Table of the data set (-1 = absent); without it footprints are registered, and a single session is its own.
@@ -301,7 +305,7 @@ def register_mouse(sessions: Sequence[Mapping[str, Any]], given: np.ndarray | No
     elif len(sessions) == 1:
         table, source = np.arange(n_cells[0])[:, None], "one session"
     else:
-        images = [sparse_of(session, n) for session, n in zip(sessions, n_cells, strict=True)]
+        images = [_sparse(session, n) for session, n in zip(sessions, n_cells, strict=True)]
         found = register_sessions(images, tuple(sessions[0]["field"]))
         table, source = found.table, "footprints: aligned, overlap and centroids, Hungarian method"
         more = {"shifts": found.shifts, "similarity": found.similarity}
@@ -318,11 +322,18 @@ def register_mouse(sessions: Sequence[Mapping[str, Any]], given: np.ndarray | No
     }
 
 
-# -------------------- Clusters of the neurons of several mice, what other methods make of them, and who else ...
+def _sparse(session: Mapping[str, Any], n_cells: int) -> Any:
+    """Footprints kept by :func:`analyse_session` as a sparse matrix."""
+    from scipy.sparse import csr_array
+
+    height, width = session["field"]
+    where = session["fp_cell"], session["fp_pixel"]
+    return csr_array((session["fp_value"].astype(float), where), shape=(n_cells, height * width))
 
 
-#: Categories of a session.
-WIDTH = 2 * len(GROUPS)
+# ---------------------------------------------------------------- clusters
+
+
 #: Neurons per cluster that there must be at least for a number of clusters to be tried.
 LEAST_PER_CLUSTER = 4
 
@@ -354,10 +365,9 @@ class MouseVectors:
 
     def matrix(self, rows: np.ndarray, numbers: Sequence[int]) -> np.ndarray:
         """Vectors of registered neurons side by side for the sessions ``numbers``; NaN where absent."""
-        out = np.full((len(rows), len(numbers), WIDTH), np.nan)
+        out = np.full((len(rows), len(numbers), len(CATEGORIES)), np.nan)
         for j, number in enumerate(self.numbers):
-            here = self.table[rows, j]
-            out[here >= 0, list(numbers).index(number)] = self.vectors[j][here[here >= 0]]
+            out[:, list(numbers).index(number)] = pick(self.vectors[j], self.table[rows, j])
         return out.reshape(len(rows), -1)
 
 
@@ -414,16 +424,14 @@ def cluster_neurons(mice: Sequence[MouseVectors], parameters: PipelineParameters
     modulated = int((np.nansum(vectors, axis=1) > 0).sum()) if len(vectors) else 0
     largest = min(p.k_max, modulated // LEAST_PER_CLUSTER)
     if largest < 3:
-        failure = f"{modulated} neurons with any category: too few to look for clusters (3 or more of {LEAST_PER_CLUSTER} each)"
+        failure = (
+            f"{modulated} neurons with any category: too few to look for clusters "
+            f"(3 or more of {LEAST_PER_CLUSTER} each)"
+        )
         return {**found, "labels": np.full(len(vectors), -1), "k": 0, "failure": failure}
     if p.k is None:
         choice = choose_k(
-            vectors,
-            range(2, largest + 1),
-            p.method,
-            n_references=p.references,
-            n_resamples=p.resamples,
-            seed=p.seed,
+            vectors, range(2, largest + 1), p.method, n_references=p.references, n_resamples=p.resamples, seed=p.seed
         )
         k, table = choice.k, choice.table
         reasons = {
@@ -513,7 +521,7 @@ def assign_candidates(mice: Sequence[MouseVectors], clusters: Mapping[str, Any])
     return {"candidates": table, "models": pd.DataFrame(models)}
 
 
-# -------------------- Decoding of behaviour in one session, by cluster and by code, on blocked splits; and what ...
+# ---------------------------------------------------------------- decoding
 
 
 #: Neurons that a cluster or a code must have to be decoded from.
@@ -558,9 +566,8 @@ def codes_of(directions: Sequence[np.ndarray], table: np.ndarray, column: int) -
     """
     total = np.zeros(len(table))
     for j, own in enumerate(directions):
-        here = table[:, j] >= 0
         if j != column:
-            total[here] += own[table[here, j]]
+            total += np.nan_to_num(pick(own, table[:, j]))
     out = np.zeros(len(directions[column]), int)
     rows = np.flatnonzero(table[:, column] >= 0)
     out[table[rows, column]] = np.sign(total[rows])
@@ -576,7 +583,7 @@ def decode_session(
     ----------
     session : mapping
         ``features`` (bins, n), ``bin`` (ms) and ``bin_labels``, of
-        :func:`netlib.pathways.steps.analyse_session`.
+        :func:`analyse_session`.
     clusters, codes : ndarray of int, shape (n,)
         Of each neuron: :func:`local_clusters`, :func:`codes_of`.
     parameters : PipelineParameters
@@ -592,15 +599,14 @@ def decode_session(
         that is too short, or has too little of a behaviour, there are no scores but ``failure``, which tells why.
     """
     p = parameters
-    x, y = np.asarray(session["features"], float), np.asarray(session["bin_labels"])
-    times = bin_times(len(x), float(session["bin"]))
+    x, y, times = bins_of(session)
     sets = {"all": np.arange(x.shape[1])}
     sets |= {str(c): np.flatnonzero(clusters == c) for c in range(int(clusters.max(initial=-1)) + 1)}
     sets |= {"activation": np.flatnonzero(codes > 0), "inactivation": np.flatnonzero(codes < 0)}
-    sizes = pd.DataFrame({"set": list(sets), "size": [len(members) for members in sets.values()]})
     try:
         return _decoded(x, y, times, sets, p)
     except ValueError as error:  # too short, or a behaviour too rare
+        sizes = pd.DataFrame({"set": list(sets), "size": [len(members) for members in sets.values()]})
         scores = sizes.assign(score=np.nan, accuracy=np.nan, chance=np.nan)
         none = np.zeros((len(GROUPS), len(GROUPS)), int)
         return {
@@ -614,6 +620,12 @@ def decode_session(
         }
 
 
+def bins_of(session: Mapping[str, Any]) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Features (bins, n), number of the behaviour of each bin, and its centre (ms)."""
+    x, y = np.asarray(session["features"], float), np.asarray(session["bin_labels"])
+    return x, y, bin_times(len(x), float(session["bin"]))
+
+
 def _decoded(
     x: np.ndarray, y: np.ndarray, times: np.ndarray, sets: dict[str, np.ndarray], p: PipelineParameters
 ) -> Result:
@@ -624,7 +636,7 @@ def _decoded(
         if len(members) >= LEAST_NEURONS and name != "all":
             row |= _row(decode_behaviour(x[:, members], y, times, GROUPS, svm=svm))
         rows.append(row)
-    guard = min(20_000.0, times[-1] / 4)
+    guard = min(GUARD, times[-1] / 4)
     whole = decoding_test(x, y, times, GROUPS, n_shifts=p.shifts, guard=guard, svm=svm)
     rows[0] |= _row(whole.score)
     options = {"draws": p.draws, "svm": svm, "seed": p.seed}
@@ -672,24 +684,26 @@ def leak_session(session: Mapping[str, Any], parameters: PipelineParameters) -> 
     x, seven = np.asarray(session["instants"], float).T, np.asarray(session["instant_labels"])
     code = np.array([GROUPS.index(GROUP_OF[name]) for name in BEHAVIOURS] + [-1])
     moved = np.roll(code[seven], len(seven) // 2)
-    table = leakage(
-        x, moved, bin_times(len(x), float(session["instant_step"])), GROUPS, svm=Svm(block=parameters.block)
-    )
+    times = bin_times(len(x), float(session["instant_step"]))
+    return leakage_of("trace", x, moved, times, Svm(block=parameters.block))
+
+
+def leakage_of(features: str, x: np.ndarray, labels: np.ndarray, times: np.ndarray, svm: Svm) -> pd.DataFrame:
+    """:func:`netlib.pathways.decoding.leakage` as rows: ``features`` and kernel, ``split``, ``score``, ``chance``."""
     rows = [
-        {"features": f"trace, {kernel}", "split": split, "score": row[split], "chance": row["chance"]}
-        for kernel, row in table.iterrows()
+        {"features": f"{features}, {kernel}", "split": split, "score": row[split], "chance": row["chance"]}
+        for kernel, row in leakage(x, labels, times, GROUPS, svm=svm).iterrows()
         for split in ("random", "blocked")
     ]
     return pd.DataFrame(rows)
 
 
-# -------------------- Correlation of the population of one mouse between instants of all its sessions, against ...
+# ---------------------------------------------------------------- time
 
 
 #: Instants of a mouse at most: the matrix has the square of them.
-MOST = 1600
-#: Shortest shift of behaviour in the null (ms).
-GUARD = 20_000.0
+MOST_INSTANTS = 1600
+#: Numbers of clusters of instants.
 KS = (2, 4, 7)
 
 
@@ -698,7 +712,7 @@ def correlate_time(sessions: Sequence[Mapping[str, Any]], table: np.ndarray, par
 
     Parameters
     ----------
-    sessions : sequence of results of :func:`netlib.pathways.steps.analyse_session`
+    sessions : sequence of results of :func:`analyse_session`
         In order.
     table : ndarray of int, shape (n_registered, n_sessions)
         Registration.
@@ -714,13 +728,11 @@ def correlate_time(sessions: Sequence[Mapping[str, Any]], table: np.ndarray, par
     step = float(sessions[0]["instant_step"])
     if any(float(session["instant_step"]) != step for session in sessions):
         return {"failure": "sessions have instants at different intervals: their frame rates differ"}
-    every = max(1, int(np.ceil(sum(session["instants"].shape[1] for session in sessions) / MOST)))
+    every = max(1, int(np.ceil(sum(session["instants"].shape[1] for session in sessions) / MOST_INSTANTS)))
     followed = table[(table >= 0).sum(axis=1) >= (table.shape[1] + 1) // 2]
     traces, labels = [], []
     for j, session in enumerate(sessions):
-        values = np.full((len(followed), session["instants"].shape[1]), np.nan)
-        here = followed[:, j] >= 0
-        values[here] = session["instants"][followed[here, j]]
+        values = pick(session["instants"], followed[:, j])
         traces.append(values)
         n = values.shape[1] // every
         labels.append(np.asarray(session["instant_labels"])[: n * every : every])
@@ -757,7 +769,7 @@ def correlate_time(sessions: Sequence[Mapping[str, Any]], table: np.ndarray, par
     return result
 
 
-# -------------------- What is shown once for each mouse: sources of activity compared, leakage of random splits, ...
+# ---------------------------------------------------------------- sources of activity
 
 
 def compare_sources(session: BehaviourSession, guard: float, parameters: PipelineParameters) -> Result:
@@ -785,50 +797,42 @@ def compare_sources(session: BehaviourSession, guard: float, parameters: Pipelin
     dff = session.recording.traces["dff"]
     counts = [infer_spikes(row, 1000.0 / dff.dt, indicator=p.indicator).counts for row in dff.values[:n]]
     trace = Trace(np.array(counts, np.float32), np.arange(n), dff.dt, "AP")
-    recording = dataclasses.replace(session.recording, traces={**session.recording.traces, "inferred": trace})
-    session = dataclasses.replace(session, recording=recording)
-    kinds = {"events": "counts", "inferred": "counts", "dff": "trace"}
-    found: dict[str, Modulation] = {
-        name: modulation_of(session, trace, kind, guard, n)
-        for name, (trace, kind) in zip(("events", "spikes", "trace"), kinds.items(), strict=True)
+    session = _with_trace(session, "inferred", trace)
+    found = {
+        "events": modulation_of(session, "events", "counts", guard, n),
+        "spikes": modulation_of(session, "inferred", "counts", guard, n),
+        "trace": modulation_of(session, "dff", "trace", guard, n),
     }
-    return {
-        "agreement": agreement(
-            {name: one.effect for name, one in found.items()}, GROUPS, n_permutations=p.permutations, seed=p.seed
-        ),
-        "sign_agreement": sign_agreement({name: one.signs(p.alpha) for name, one in found.items()}, GROUPS),
-        "inferred": n,
-    }
+    return {**_agreements(found, p), "inferred": n}
 
 
-def size_curve(session: Any, parameters: PipelineParameters) -> pd.DataFrame:
+def size_curve(session: Mapping[str, Any], parameters: PipelineParameters) -> pd.DataFrame:
     """Score of decoding against the number of neurons, of one session.
 
     Parameters
     ----------
     session : mapping
-        ``features``, ``bin``, ``bin_labels``, as of :func:`netlib.pathways.steps.analyse_session`.
+        ``features``, ``bin``, ``bin_labels``, as of :func:`analyse_session`.
     parameters : PipelineParameters
     """
     p = parameters
-    x, y = np.asarray(session["features"], float), np.asarray(session["bin_labels"])
-    times = bin_times(len(x), float(session["bin"]))
+    x, y, times = bins_of(session)
     options = {"draws": p.draws, "svm": Svm(block=p.block, seed=p.seed), "seed": p.seed}
     return summarise_draws(learning_curve(x, y, times, GROUPS, **options))
 
 
-# -------------------- Statistics over all neurons, sessions and mice: tables, mixed models, contrasts, decoding, ...
+# ---------------------------------------------------------------- statistics
 
 
 #: Fixed effects of the model of each pathway, and of both.
-TERMS = "behaviour * cluster + day"
-BOTH = "behaviour * pathway + day"
+TERMS, TERMS_OF_BOTH = "behaviour * cluster + day", "behaviour * pathway + day"
 
 
+@dataclass(frozen=True, eq=False)
 class OfMouse:
     """What statistics need of one mouse.
 
-    Parameters
+    Attributes
     ----------
     mouse, pathway : str
     sessions : mapping of int to mapping
@@ -839,17 +843,12 @@ class OfMouse:
         Clusters of the rows of the registration (-1 = none), and by session those of its neurons.
     """
 
-    def __init__(
-        self,
-        mouse: str,
-        pathway: str,
-        sessions: Mapping[int, Mapping[str, Any]],
-        registration: Mapping[str, Any],
-        clusters: np.ndarray,
-        candidates: Mapping[int, np.ndarray],
-    ) -> None:
-        self.mouse, self.pathway, self.sessions = mouse, pathway, sessions
-        self.registration, self.clusters, self.candidates = registration, clusters, candidates
+    mouse: str
+    pathway: str
+    sessions: Mapping[int, Mapping[str, Any]]
+    registration: Mapping[str, Any]
+    clusters: np.ndarray
+    candidates: Mapping[int, np.ndarray]
 
     def neurons(self) -> MouseNeurons:
         """As the long table wants them."""
@@ -932,7 +931,7 @@ def rate_statistics(mice: list[OfMouse], parameters: PipelineParameters) -> Resu
             if isinstance(found, pd.DataFrame):
                 result[f"contrasts {pathway}"] = found
     if len(pathways) > 1:
-        result |= _model(registered, BOTH, "both", parameters)
+        result |= _model(registered, TERMS_OF_BOTH, "both", parameters)
     return result
 
 
@@ -956,7 +955,7 @@ def decoding_statistics(decoded: Mapping[tuple[str, str, int], Mapping[str, Any]
 
     Parameters
     ----------
-    decoded : mapping of (pathway, mouse, session) to results of :func:`netlib.pathways.steps.decode_session`
+    decoded : mapping of (pathway, mouse, session) to results of :func:`decode_session`
     mice : list of OfMouse
 
     Returns

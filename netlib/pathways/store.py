@@ -1,6 +1,7 @@
-"""Results of the steps of a pipeline on disk: one file each, whole or absent, valid for what they were made from.
+"""Results of the steps of a pipeline on disk, one file each, whole or absent, and the processes that make them.
 
-A result is a mapping of names to tables (DataFrame), arrays, and whatever JSON can hold.
+A result is a mapping of names to tables (DataFrame), arrays, and whatever JSON can hold; it counts for what it was made
+from.
 """
 
 from __future__ import annotations
@@ -28,19 +29,16 @@ from netlib.base.provenance import atomic_write, jsonable, source_hash
 __all__ = ["Kept", "Result", "StepStore", "Workers", "code_version", "run_jobs"]
 
 
-# -------------------- Results of the steps of a pipeline on disk: one file each, whole or absent, valid for what ...
-
-
 Result = dict[str, Any]
-#: Rooms whose code decides a number.
-COMPUTING = ("base", "recordings", "tuning", "calcium", "statistics", "pathways")
+#: Folders of netlib whose code decides a number of the pipeline.
+COMPUTING = ("base", "recordings", "calcium", "statistics", "pathways")
 
 
 @functools.lru_cache
-def code_version(rooms: tuple[str, ...] = COMPUTING) -> str:
-    """Hash of the code of some rooms, by default of all that compute."""
-    folder = Path(__file__).resolve().parents[1]
-    return source_hash((path for room in rooms for path in sorted((folder / room).rglob("*.py"))), folder)
+def code_version(folders: tuple[str, ...] = COMPUTING) -> str:
+    """Hash of the code of some folders, by default of all that compute."""
+    root = Path(__file__).resolve().parents[1]
+    return source_hash((path for folder in folders for path in sorted((root / folder).rglob("*.py"))), root)
 
 
 class StepStore:
@@ -166,7 +164,7 @@ def _decoded(header: Mapping[str, Any], file: Any) -> Result:
     return result
 
 
-# -------------------- Work in this process or in several, which end with it even if it is killed
+# ---------------------------------------------------------------- workers
 
 
 class Workers:

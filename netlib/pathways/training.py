@@ -19,15 +19,9 @@ from netlib.pathways.behaviour import (
     merge_behaviours,
     press_counts,
 )
-from netlib.pathways.session import BehaviourSession
+from netlib.pathways.session import PATHWAYS, BehaviourSession
 
-__all__ = [
-    "compare_pathways",
-    "metrics_table",
-    "session_metrics",
-    "sessions_per_schedule",
-    "sessions_to_criterion",
-]
+__all__ = ["compare_pathways", "metrics_table", "session_metrics", "sessions_to_criterion"]
 
 #: Above so many ways to deal the mice to two pathways, the rank test is no longer exact.
 MOST_ORDERS = 50_000
@@ -127,11 +121,6 @@ def metrics_table(sessions: Iterable[BehaviourSession]) -> pd.DataFrame:
     return table
 
 
-def sessions_per_schedule(table: pd.DataFrame) -> pd.DataFrame:
-    """How many sessions each mouse had under each schedule: ``mouse``, ``pathway``, ``schedule``, ``sessions``."""
-    return table.groupby(["mouse", "pathway", "schedule"], sort=True).size().rename("sessions").reset_index()
-
-
 def sessions_to_criterion(
     table: pd.DataFrame, metric: str = "cycles_at_ratio", threshold: float = 20.0, consecutive: int = 1
 ) -> pd.DataFrame:
@@ -190,7 +179,7 @@ def compare_pathways(table: pd.DataFrame, metric: str, by: str | None = "schedul
     rows = []
     for value, part in groups:
         mice = part.groupby(["pathway", "mouse"])[metric].mean().dropna()
-        values = [mice[mice.index.get_level_values("pathway") == p].to_numpy(float) for p in ("D1", "A2A")]
+        values = [mice[mice.index.get_level_values("pathway") == p].to_numpy(float) for p in PATHWAYS]
         rows.append({by or "group": value, "metric": metric, **_compare(*values)})
     return pd.DataFrame(rows)
 

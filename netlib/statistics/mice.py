@@ -4,7 +4,6 @@ ROIs of one mouse share its brain, its window and its session: taking them as in
 standard errors too small (Saravanan, Berman & Sober 2020, Neurons Behav Data Anal Theory 3(5)). With few mice little
 can be tested, and the functions here say so rather than return a number.
 
-What few mice can say of pathways: the smallest p that any data can give, and the refusal of what is beyond it:
 A mouse has one pathway, so that mice, not neurons, are the sample of a claim about pathways. With three mice in each
 they can be dealt to pathways in 20 ways, and no exact test can give p below 0.1.
 """
@@ -12,6 +11,7 @@ they can be dealt to pathways in 20 ways, and no exact test can give p below 0.1
 from __future__ import annotations
 
 import math
+import warnings
 from itertools import combinations, product
 
 import numpy as np
@@ -33,9 +33,6 @@ __all__ = [
     "refusal_of",
     "smallest_p",
 ]
-
-
-# -------------------- Statistics over mice, the unit that was sampled, to stand beside ones that pool the ROIs of ...
 
 
 def mouse_means(values: ArrayLike, mice: ArrayLike) -> pd.Series:
@@ -270,8 +267,6 @@ def mixed_model(frame: pd.DataFrame, formula: str, mouse: str = "mouse") -> pd.D
     ValueError
         With fewer than 3 mice.
     """
-    import warnings
-
     import statsmodels.formula.api as smf
 
     check_type("frame", frame, pd.DataFrame)
@@ -309,7 +304,7 @@ def _refuse_few(n_mice: int) -> None:
         )
 
 
-# -------------------- What few mice can say of pathways: the smallest p that any data can give, and the refusal ...
+# ---------------------------------------------------------------- pathways
 
 
 def smallest_p(n_a: int, n_b: int) -> float:
@@ -324,7 +319,7 @@ def smallest_p(n_a: int, n_b: int) -> float:
     return min(1.0, (2 if n_a == n_b else 1) / math.comb(n_a + n_b, n_a))
 
 
-def mice_per_pathway(frame: pd.DataFrame) -> dict[str, int]:
+def _mice_per_pathway(frame: pd.DataFrame) -> dict[str, int]:
     return frame.groupby("pathway", observed=True)["mouse"].nunique().to_dict()
 
 
@@ -332,7 +327,7 @@ def refusal_of(frame: pd.DataFrame, term: str, alpha: float, fixed: bool, insist
     """Why a term cannot be tested, or an empty string."""
     if "pathway" not in term.split(":"):
         return ""
-    mice = mice_per_pathway(frame)
+    mice = _mice_per_pathway(frame)
     said = " and ".join(f"{n} {p}" for p, n in mice.items())
     if len(mice) != 2:
         return f"pathway has {len(mice)} levels ({said} mice): there is nothing to compare"
@@ -363,7 +358,7 @@ def pathway_claim(table: pd.DataFrame, *, value: str = "rate", alpha: float = 0.
         If there are not two pathways of at least two mice each.
     """
     frame = table[np.isfinite(table[value].to_numpy(float))]
-    mice = mice_per_pathway(frame)
+    mice = _mice_per_pathway(frame)
     if len(mice) != 2 or min(mice.values()) < 2:
         raise ValueError(f"table: mice per pathway are {mice}: a comparison needs two pathways of at least 2 mice")
     names = ["D1", "A2A"] if set(mice) == {"D1", "A2A"} else sorted(mice)

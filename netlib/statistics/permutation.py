@@ -1,12 +1,10 @@
-"""Permutation tests between samples and sessions: the published p values, and ones that are never zero.
+"""Permutation tests between samples and sessions, and binomial tests of a percent of ROIs: as published, and exact.
 
-Published conventions (Gillon, Pina et al. 2024, J Neurosci 44(5) e1009232023): p is the percentile of the value in
-its null with ties counted half, folded to min(p, 1 - p) for tails 2 and "hi"; it is then multiplied by the number of
-tails and of comparisons. It can be 0, and a value far in the *other* tail of a "hi" test looks significant. Beside
-each stands (b + 1) / (m + 1) (Phipson & Smyth 2010, Stat Appl Genet Mol Biol 9:39), which has neither fault.
-
-Percent of ROIs that are significant, or positive, against what chance gives: binomial tests and intervals:
-Published conventions: Gillon, Pina et al. 2024, J Neurosci 44(5) e1009232023, Fig. 4D and E.
+Published conventions (Gillon, Pina et al. 2024, J Neurosci 44(5) e1009232023; percents: its Fig. 4D and E): p is the
+percentile of the value in its null with ties counted half, folded to min(p, 1 - p) for tails 2 and "hi"; it is then
+multiplied by the number of tails and of comparisons. It can be 0, and a value far in the *other* tail of a "hi" test
+looks significant. Beside each stands (b + 1) / (m + 1) (Phipson & Smyth 2010, Stat Appl Genet Mol Biol 9:39), which has
+neither fault.
 """
 
 from __future__ import annotations
@@ -36,9 +34,6 @@ __all__ = [
     "published_p",
     "session_null",
 ]
-
-
-# -------------------- Permutation tests between samples and sessions: the published p values, and ones that are ...
 
 
 TAILS = {2: 2, "hi": 1, "lo": 1}
@@ -310,7 +305,7 @@ def joint_difference_test(
     return permutation_result(value / n_rois, null / n_rois, tails=tails, alpha=alpha, multcomp=multcomp)
 
 
-# -------------------- Percent of ROIs that are significant, or positive, against what chance gives: binomial ...
+# ---------------------------------------------------------------- percent of ROIs
 
 
 def published_binomial_p(k: int, n: int, null: float) -> float:

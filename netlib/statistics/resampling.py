@@ -1,7 +1,6 @@
-"""What permutations and bootstraps share: generators, blocks of bounded memory, statistics over the last axis.
+"""Bootstrap, relabellings that a null hypothesis allows, corrections for several tests, and what these share.
 
-Random relabellings of trials that a null hypothesis allows: free, circular, or by whole runs:
-Which one is right depends on what is exchangeable. Labels of trials that come in runs, with responses that
+Which relabelling is right depends on what is exchangeable. Labels of trials that come in runs, with responses that
 remember the trial before (calcium does), are not exchangeable one by one: free shuffles then give a null that is
 too narrow. Shifting the label sequence round the session, or shuffling whole runs, keeps the runs together.
 """
@@ -34,9 +33,6 @@ __all__ = [
     "strata_indices",
     "unpacked",
 ]
-
-
-# -------------------- What permutations and bootstraps share: generators, blocks of bounded memory, statistics ...
 
 
 Statistic = Callable[..., np.ndarray]
@@ -100,7 +96,7 @@ def resolve_statistic(statistic: str | Statistic) -> Statistic:
     return statistic if callable(statistic) else STATISTICS[check_choice("statistic", statistic, STATISTICS)]
 
 
-# -------------------- Bootstrap: standard deviations and intervals of any statistic, resampling units alone or in ...
+# ---------------------------------------------------------------- bootstrap
 
 
 def bootstrap_values(
@@ -199,7 +195,7 @@ def bootstrap_interval(
     return float(found.low), float(found.high)
 
 
-# -------------------- Random relabellings of trials that a null hypothesis allows: free, circular, or by whole runs
+# ---------------------------------------------------------------- relabelling
 
 
 PERMUTATIONS = ("label", "circular", "block")
@@ -354,7 +350,7 @@ def _refuse_too_few(log_distinct: float, permutation: str) -> None:
         )
 
 
-# -------------------- Corrections for several tests: Bonferroni, Holm, Benjamini–Hochberg, Benjamini–Yekutieli
+# ---------------------------------------------------------------- several tests
 
 
 METHODS = {"bonferroni": "bonferroni", "holm": "holm", "bh": "fdr_bh", "by": "fdr_by"}

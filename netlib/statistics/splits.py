@@ -6,6 +6,7 @@ then reads the time and not the stimulus; blocks with a gap between the sides pr
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Mapping
 
 import numpy as np
@@ -201,8 +202,6 @@ def _distance(times: np.ndarray, others: np.ndarray) -> np.ndarray:
 
 def _quiet(splits):
     """List of splits, without the warning that a class is rarer than there are folds."""
-    import warnings
-
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", UserWarning)
         return list(splits)

@@ -12,14 +12,20 @@ from scipy.signal import lfilter
 from netlib.calcium.deconvolution import (
     deconvolve,
     deconvolve_trace,
-    noise_sd,
     oasis_ar1,
     pivoting_ar2,
     spike_rate_correlation,
-    time_constants,
 )
 from netlib.calcium.ground_truth import JointRecording, forward_fit, load_joint_recordings
-from netlib.calcium.indicators import GCAMP6F, GCAMP6S, INDICATORS, Indicator, calcium_trace
+from netlib.calcium.indicators import (
+    GCAMP6F,
+    GCAMP6S,
+    INDICATORS,
+    Indicator,
+    calcium_trace,
+    noise_sd,
+    time_constants,
+)
 from netlib.calcium.microscope import Microscope, image
 from netlib.recordings import Recording, Trace
 from netlib.stimuli.base import Blank

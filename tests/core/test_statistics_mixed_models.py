@@ -1,14 +1,13 @@
-"""Mixed models against statsmodels and a dense likelihood, their nulls, refusals, contrasts and claims on pathways."""
+"""Mixed models against statsmodels and a dense likelihood, their nulls, refusals and claims on pathways."""
 
 import itertools
 
 import numpy as np
 import pandas as pd
 import pytest
-from scipy.stats import chi2, f, kstest, multivariate_normal, ttest_rel
+from scipy.stats import chi2, f, kstest, multivariate_normal
 
 from netlib.base.seeds import stream
-from netlib.pathways.neurons import PAIRS, session_contrasts
 from netlib.statistics.mice import pathway_claim, smallest_p
 from netlib.statistics.mixed_models import (
     OLS_LABEL,
@@ -302,48 +301,6 @@ def test_poisson_model_finds_effects_and_not_their_absence():
     assert (p["behaviour"] < 0.01).mean() >= 0.9 and (p["day"] < 0.05).mean() <= 0.25
     with pytest.raises(ValueError, match="Poisson"):
         poisson_gee(table.assign(rate=-1.0 - table.index))
-
-
-# --- contrasts
-
-
-def test_contrast_of_one_mouse_is_the_paired_t_test():
-    table = make(14, mice=1, per=30, days=2)
-    found = session_contrasts(table, [(1, 2)], by=["behaviour"])
-    for _, row in found.iterrows():
-        wide = table[table["behaviour"] == row["behaviour"]].pivot_table(
-            index="neuron", columns="session", values="rate"
-        )
-        assert row["p"] == pytest.approx(ttest_rel(wide[2], wide[1]).pvalue)
-        assert row["difference"] == pytest.approx((wide[2] - wide[1]).mean()) and np.isnan(row["p_mouse"])
-
-
-def test_contrasts_are_corrected_and_mice_have_their_own_test():
-    assert set(PAIRS) >= {(1, 2), (7, 8), (1, 4), (4, 5), (5, 8)}
-    flagged, raw = [], []
-    for seed in range(5):
-        found = session_contrasts(make(seed, per=20, days=4), [(1, 2), (2, 3), (1, 4)])
-        flagged.append((found["q"] < 0.1).any())
-        raw.append((found["p"] < 0.05).mean())
-        assert len(found) == 3 * 6 * 4 and (found["smallest_p_mouse"].dropna() <= 0.25).all()
-    assert np.mean(raw) == pytest.approx(0.05, abs=0.03) and np.mean(flagged) <= 0.4
-    table = make(20, per=20, days=2)
-    table.loc[(table["session"] == 2) & (table["behaviour"] == "food"), "rate"] += 0.4
-    found = session_contrasts(table, [(1, 2)], by=["behaviour"]).set_index("behaviour")
-    assert (
-        found.loc["food", "q"] < 1e-4
-        and found.loc["food", "p_mouse"] == 2 / 2**6
-        and found["q"].drop("food").min() > 0.01
-    )
-    assert found.loc["food", "relative"] == pytest.approx(0.4 / found.loc["food", "mean_first"], abs=0.15)
-
-
-def test_contrasts_without_neurons_say_so():
-    table = make(21, per=6, days=2)
-    table = table[~((table["cluster"] == 0) & (table["session"] == 2))]
-    found = session_contrasts(table, [(1, 2), (1, 8)], least=3)
-    none = found[(found["cluster"] == 0) | (found["second"] == 8)]
-    assert none["p"].isna().all() and none["status"].str.contains("at least 3").all()
 
 
 # --- claims

@@ -12,22 +12,22 @@ from matplotlib.figure import Figure
 from matplotlib.text import Text
 from numpy.testing import assert_allclose, assert_array_equal
 
-from netlib.pathways import training as behaviour_metrics
+from netlib.pathways import figures as draw
 from netlib.pathways.behaviour import cycle_histogram, presses, transitions
 from netlib.pathways.cluster_checks import compare
 from netlib.pathways.clusters import mouse_balance
-from netlib.pathways.figures import FIGURES
 from netlib.pathways.figures.style import GROUP_COLOURS, SIGN_COLOURS, cluster_colour, sign_image
 from netlib.pathways.labels import best_label, labels_per_neuron, pathway_fractions
 from netlib.pathways.registration import follow_matrix, quality
 from netlib.pathways.simulate import simulate_training
+from netlib.pathways.training import metrics_table, sessions_to_criterion
 
 RNG = np.random.default_rng(0)
 GROUPS = list(GROUP_COLOURS)
 MICE = {"I2": "D1", "I3": "D1", "I6": "D1", "L0": "A2A", "L2": "A2A", "L3": "A2A"}
 SESSIONS = {mouse: simulate_training(k, mouse, p, duration=300_000.0) for k, (mouse, p) in enumerate(MICE.items())}
 SESSION = SESSIONS["I2"][5]
-METRICS = behaviour_metrics.metrics_table(s for own in SESSIONS.values() for s in own)
+METRICS = metrics_table(s for own in SESSIONS.values() for s in own)
 REGISTERED = np.where(RNG.random((60, 8)) < 0.75, np.arange(60)[:, None], -1)
 CLUSTERS = np.sort(RNG.integers(-1, 6, 90))
 TEMPLATE = RNG.random((7, 64)) < 0.2
@@ -129,18 +129,18 @@ LAGS = np.arange(20_000.0, 380_000.0, 50.0)
 NULL = 0.4 + 0.1 * np.convolve(RNG.normal(size=len(LAGS) + 399), np.ones(400) / 20, "valid")
 # fmt: off
 DRAW: dict[str, Callable[[], Figure]] = {
-    "session_raster": lambda: FIGURES["session_raster"](
+    "session_raster": lambda: draw.plot_session_raster(
         SESSION.intervals, SESSION.duration, presses(SESSION.events)["down"], "I2, session 6, FR5"
     ),
-    "transition_matrices": lambda: FIGURES["transition_matrices"](
+    "transition_matrices": lambda: draw.plot_transition_matrices(
         {f"session {s.session} ({s.schedule})": transitions(s.intervals).probability for s in SESSIONS["I2"]}
     ),
-    "cycles": lambda: FIGURES["cycles"](METRICS),
-    "cycle_histogram": lambda: FIGURES["cycle_histogram"](durations_per_schedule()),
-    "durations": lambda: FIGURES["durations"](METRICS),
-    "sessions": lambda: FIGURES["sessions"](behaviour_metrics.sessions_to_criterion(METRICS, threshold=12)),
-    "time_budget": lambda: FIGURES["time_budget"](METRICS),
-    "training": lambda: FIGURES["training"](
+    "cycles": lambda: draw.plot_cycles(METRICS),
+    "cycle_histogram": lambda: draw.plot_cycle_histogram(durations_per_schedule()),
+    "durations": lambda: draw.plot_durations(METRICS),
+    "sessions": lambda: draw.plot_sessions(sessions_to_criterion(METRICS, threshold=12)),
+    "time_budget": lambda: draw.plot_time_budget(METRICS),
+    "training": lambda: draw.plot_training(
         METRICS,
         {
             "presses_per_sequence": "presses per sequence",
@@ -151,55 +151,55 @@ DRAW: dict[str, Callable[[], Figure]] = {
         },
         {"inter_sequence_interval": 1e-3, "session_length": 1 / 60_000},
     ),
-    "neuron_counts": lambda: FIGURES["neuron_counts"](neuron_counts(), p=0.4),
-    "follow_matrix": lambda: FIGURES["follow_matrix"]({m: follow_matrix(REGISTERED) for m in ("I2", "L0")}),
-    "registration": lambda: FIGURES["registration"]({m: quality(REGISTERED).fraction_bins for m in MICE}),
-    "footprints": lambda: FIGURES["footprints"](
+    "neuron_counts": lambda: draw.plot_neuron_counts(neuron_counts(), p=0.4),
+    "follow_matrix": lambda: draw.plot_follow_matrix({m: follow_matrix(REGISTERED) for m in ("I2", "L0")}),
+    "registration": lambda: draw.plot_registration({m: quality(REGISTERED).fraction_bins for m in MICE}),
+    "footprints": lambda: draw.plot_footprints(
         {m: RNG.uniform((0, 0), (320, 200), (90, 2)) for m in MICE},
         dict.fromkeys(MICE, CLUSTERS),
         tests={m: {"p": 0.02} for m in MICE},
     ),
-    "fractions": lambda: FIGURES["fractions"](pathway_fractions(categories()), "behaviour"),
-    "labels_per_neuron": lambda: FIGURES["labels_per_neuron"](
+    "fractions": lambda: draw.plot_fractions(pathway_fractions(categories()), "behaviour"),
+    "labels_per_neuron": lambda: draw.plot_labels_per_neuron(
         {p: labels_per_neuron(np.concatenate([v for k, v in categories().items() if k[0] == p])) for p in ("D1", "A2A")}
     ),
-    "best_labels": lambda: FIGURES["best_labels"](
+    "best_labels": lambda: draw.plot_best_labels(
         {p: best_label(RNG.uniform(0, 100, (150, 4)), GROUPS) for p in ("D1", "A2A")}
     ),
-    "shift_null": lambda: FIGURES["shift_null"](
+    "shift_null": lambda: draw.plot_shift_null(
         NULL, 0.85, LAGS, percentile=99.2, p=0.013, title="neuron 12 of I2, session 6, sequence"
     ),
-    "guard": lambda: FIGURES["guard"](
+    "guard": lambda: draw.plot_guard(
         RNG.gamma(3, 6000, 80),
         22_000.0,
         np.arange(0, 60_000, 500.0),
         {name: np.exp(-np.arange(120) / tau) for name, tau in (("sequence", 4), ("explo", 20), ("activity", 8))},
     ),
-    "agreement": lambda: FIGURES["agreement"](source_table()),
-    "sign_confusion": lambda: FIGURES["sign_confusion"](
+    "agreement": lambda: draw.plot_agreement(source_table()),
+    "sign_confusion": lambda: draw.plot_sign_confusion(
         {f"{a} and {b}": counts(["up", "none", "down"]) for a, b in (("events", "counts"), ("events", "trace"))},
         {"events and counts": 0.61},
     ),
-    "cluster_map": lambda: FIGURES["cluster_map"](VECTORS, CLUSTERS, title="direct (D1)"),
-    "dendrogram": lambda: FIGURES["dendrogram"](linkage(), 6, title="ward, direct (D1)"),
-    "method_panel": lambda: FIGURES["method_panel"](VECTORS, {m: RNG.permutation(CLUSTERS) for m in METHODS}),
-    "ari_matrix": lambda: FIGURES["ari_matrix"](pd.DataFrame(RNG.random((9, 9)), METHODS, METHODS)),
-    "cluster_choice": lambda: FIGURES["cluster_choice"](
+    "cluster_map": lambda: draw.plot_cluster_map(VECTORS, CLUSTERS, title="direct (D1)"),
+    "dendrogram": lambda: draw.plot_dendrogram(linkage(), 6, title="ward, direct (D1)"),
+    "method_panel": lambda: draw.plot_method_panel(VECTORS, {m: RNG.permutation(CLUSTERS) for m in METHODS}),
+    "ari_matrix": lambda: draw.plot_ari_matrix(pd.DataFrame(RNG.random((9, 9)), METHODS, METHODS)),
+    "cluster_choice": lambda: draw.plot_cluster_choice(
         pd.DataFrame({"silhouette": RNG.random(6), "gap": RNG.random(6), "gap_error": 0.05,
                       "stability_ari": RNG.random(6)}, index=pd.Index(range(2, 8), name="k")), 6
     ),
-    "comparison": lambda: FIGURES["comparison"](compare(CLUSTERS, RNG.permutation(CLUSTERS), n_permutations=99)),
-    "contingency": lambda: FIGURES["contingency"](counts(list("012345")), "events", "counts"),
-    "mouse_balance": lambda: FIGURES["mouse_balance"](
+    "comparison": lambda: draw.plot_comparison(compare(CLUSTERS, RNG.permutation(CLUSTERS), n_permutations=99)),
+    "contingency": lambda: draw.plot_contingency(counts(list("012345")), "events", "counts"),
+    "mouse_balance": lambda: draw.plot_mouse_balance(
         {p: mouse_balance(CLUSTERS, RNG.choice([m for m in MICE if MICE[m] == p], 90)) for p in ("D1", "A2A")}
     ),
-    "candidates": lambda: FIGURES["candidates"](
+    "candidates": lambda: draw.plot_candidates(
         pd.DataFrame({"session": range(1, 9), "accuracy": RNG.uniform(0.3, 0.7, 8), "accepted": 0.7,
                       "accuracy_accepted": RNG.uniform(0.6, 0.9, 8), "chance": 0.2}),
         pd.DataFrame({"session": RNG.integers(1, 9, 400), "cluster": RNG.integers(-1, 6, 400)}),
         "direct (D1)",
     ),
-    "mixed_model": lambda: FIGURES["mixed_model"](
+    "mixed_model": lambda: draw.plot_mixed_model(
         terms(),
         pd.DataFrame(
             {
@@ -211,35 +211,35 @@ DRAW: dict[str, Callable[[], Figure]] = {
         "log1p rate",
         "rate ~ behaviour + cluster + session + pathway, 6 mice",
     ),
-    "cluster_changes": lambda: FIGURES["cluster_changes"](change_table(), title="direct (D1)"),
-    "decoding": lambda: FIGURES["decoding"](decoding_table(), title="direct (D1)"),
-    "confusion": lambda: FIGURES["confusion"]({"direct (D1)": counts(GROUPS), "indirect (A2A)": counts(GROUPS)}),
-    "codes": lambda: FIGURES["codes"](
+    "cluster_changes": lambda: draw.plot_cluster_changes(change_table(), title="direct (D1)"),
+    "decoding": lambda: draw.plot_decoding(decoding_table(), title="direct (D1)"),
+    "confusion": lambda: draw.plot_confusion({"direct (D1)": counts(GROUPS), "indirect (A2A)": counts(GROUPS)}),
+    "codes": lambda: draw.plot_codes(
         pd.DataFrame(
             [(p, c, m, RNG.uniform(0.3, 0.8)) for m, p in MICE.items() for c in ("activation", "inactivation", "all")],
             columns=["pathway", "set", "mouse", "balanced_accuracy"],
         )
     ),
-    "leakage": lambda: FIGURES["leakage"](
+    "leakage": lambda: draw.plot_leakage(
         pd.DataFrame([(f"trace, {kernel}", split, RNG.uniform(0.2, 0.8), 0.25) for _ in range(6)
                       for kernel in ("linear", "rbf") for split in ("random", "blocked")],
                      columns=["features", "split", "score", "chance"])
     ),
-    "learning_curve": lambda: FIGURES["learning_curve"](
+    "learning_curve": lambda: draw.plot_learning_curve(
         pd.DataFrame(
             [(p, n, 0.25 + 0.4 * n / (n + 20), 0.2, 0.7) for p in ("D1", "A2A") for n in (5, 10, 20, 40, 80)],
             columns=["pathway", "n", "mean", "low", "high"],
         )
     ),
-    "recall_maps": lambda: FIGURES["recall_maps"](recall_table(), RECALLS, "direct (D1)"),
-    "score_sizes": lambda: FIGURES["score_sizes"](decoding_table(), 0.031),
-    "time_correlation": lambda: FIGURES["time_correlation"](
+    "recall_maps": lambda: draw.plot_recall_maps(recall_table(), RECALLS, "direct (D1)"),
+    "score_sizes": lambda: draw.plot_score_sizes(decoding_table(), 0.031),
+    "time_correlation": lambda: draw.plot_time_correlation(
         MATRIX, LABELS, pd.factorize(LABELS)[0], sessions=(100, 200), title="I2, sessions 1 to 3"
     ),
-    "population_components": lambda: FIGURES["population_components"](
+    "population_components": lambda: draw.plot_population_components(
         np.linalg.eigh(MATRIX)[1][:, :-4:-1], LABELS, pd.factorize(LABELS)[0], [0.3, 0.2, 0.1], "I2"
     ),
-    "behaviour_candidates": lambda: FIGURES["behaviour_candidates"](
+    "behaviour_candidates": lambda: draw.plot_behaviour_candidates(
         SESSION.intervals,
         SESSION.duration,
         [np.sort(RNG.uniform(0, 400_000, 150)) for _ in range(30)],
@@ -248,16 +248,16 @@ DRAW: dict[str, Callable[[], Figure]] = {
         presses=presses(SESSION.events)["down"],
         title="I2, session 6, FR5",
     ),
-    "mouse_claims": lambda: FIGURES["mouse_claims"](
+    "mouse_claims": lambda: draw.plot_mouse_claims(
         {name: mouse_values() for name in ("abstract", "reverse", "none")},
         {"engaged": "share of neurons engaged", "bias": "bias: (activated −\ninactivated) / both"},
         {"engaged": (0, 1), "bias": (-1, 1)},
     ),
-    "planted": lambda: FIGURES["planted"](
+    "planted": lambda: draw.plot_planted(
         planted_table(), {"engaged neurons": ["engaged D1", "engaged A2A"], "balanced accuracy": CODES, "AMI": ["AMI"]},
         {"balanced accuracy": 0.25},
     ),
-    "verdicts": lambda: FIGURES["verdicts"](verdicts()),
+    "verdicts": lambda: draw.plot_verdicts(verdicts()),
 }
 # fmt: on
 
@@ -310,7 +310,7 @@ LONG = {"cluster_changes", "recall_maps", "transition_matrices", "follow_matrix"
 
 
 def test_every_figure_has_its_example():
-    assert list(DRAW) == list(FIGURES)
+    assert {f"plot_{name}" for name in DRAW} == set(draw.__all__)
 
 
 @pytest.mark.parametrize("name", [pytest.param(n, marks=[pytest.mark.slow] * (n in LONG)) for n in DRAW])
@@ -331,7 +331,7 @@ def test_texts_do_not_overlap_and_stay_inside(made, texts, name):
 
 @pytest.mark.parametrize("sessions", [1, 4])
 def test_cluster_map_of_few_sessions_shows_its_words(sessions):
-    figure = FIGURES["cluster_map"](VECTORS[:, : 8 * sessions], CLUSTERS)
+    figure = draw.plot_cluster_map(VECTORS[:, : 8 * sessions], CLUSTERS)
     width, height = figure.bbox.size
     assert all((box[:2] > -1).all() and box[2] < width + 1 and box[3] < height + 1 for _, box, _ in drawn(figure))
 
@@ -378,7 +378,7 @@ def test_raster_draws_every_interval(made):
         assert_allclose(spans, own[["onset", "offset"]].to_numpy(float) / 60_000)
     (lines,) = collections_by_gid(ax, "press")
     assert len(lines.get_segments()) == len(presses(SESSION.events))
-    merged = FIGURES["session_raster"](SESSION.merged, SESSION.duration).axes[0]
+    merged = draw.plot_session_raster(SESSION.merged, SESSION.duration).axes[0]
     assert {c.get_gid() for c in merged.collections} == set(SESSION.merged["label"])
 
 
@@ -398,7 +398,7 @@ def test_vectors_are_coloured_and_sorted(made):
     assert to_hex(image[0, 0]) == SIGN_COLOURS["activated"].lower() and to_hex(image[0, 7]) == "#0072b2"
     assert to_hex(image[0, 1]) == "#ffffff" and to_hex(image[1, 3]) == "#dddddd"
     shuffled = np.random.default_rng(1).permutation(len(CLUSTERS))
-    side, ax = FIGURES["cluster_map"](VECTORS[shuffled], CLUSTERS[shuffled]).axes
+    side, ax = draw.plot_cluster_map(VECTORS[shuffled], CLUSTERS[shuffled]).axes
     strip = side.images[0].get_array()[:, 0]
     assigned = np.sort(CLUSTERS[CLUSTERS >= 0])
     expected = [to_rgb(cluster_colour(c)) for c in assigned] + [to_rgb("#DDDDDD")] * (CLUSTERS < 0).sum()
@@ -413,7 +413,7 @@ def test_dendrogram_cuts_into_k(k):
 
     tree = linkage()
     labels = fcluster(tree, k, "maxclust") - 1
-    ax = FIGURES["dendrogram"](tree, k, labels).axes[0]
+    ax = draw.plot_dendrogram(tree, k, labels).axes[0]
     (cut,) = [line for line in ax.lines if line.get_gid() == "cut"]
     height = cut.get_ydata()[0]
     assert (tree[:, 2] >= height).sum() == k - 1
@@ -433,7 +433,7 @@ def test_matrices_hold_their_numbers(made):
     probability = transitions(SESSIONS["I2"][0].intervals).probability
     assert_allclose(made["transition_matrices"].axes[0].images[0].get_array(), probability)
     with pytest.raises(ValueError, match="matrices is empty"):
-        FIGURES["transition_matrices"]({})
+        draw.plot_transition_matrices({})
 
 
 def test_decoding_has_points_and_chance(made):
@@ -443,7 +443,7 @@ def test_decoding_has_points_and_chance(made):
     points = sum(len(line.get_xdata()) for line in ax.lines if line is not chance)
     assert points == 6 * 8 * 3
     with pytest.raises(ValueError, match=r"lacks \['score'\]"):
-        FIGURES["decoding"](decoding_table().drop(columns="score"))
+        draw.plot_decoding(decoding_table().drop(columns="score"))
 
 
 def test_shift_null_shows_the_observed_value(made):
@@ -454,25 +454,25 @@ def test_shift_null_shows_the_observed_value(made):
     edges = [line.get_ydata()[0] for line in right.lines if line.get_gid() == "threshold"]
     assert_allclose(edges, np.percentile(NULL, (5, 95)))
     assert right.get_title() == "percentile 99.2, p = 0.013"
-    alone = FIGURES["shift_null"](NULL, 0.85)
+    alone = draw.plot_shift_null(NULL, 0.85)
     assert "events per s" in alone.axes[0].get_xlabel()
 
 
 @pytest.mark.parametrize(
-    ("name", "arguments", "message"),
+    ("function", "arguments", "message"),
     [
-        ("cluster_map", (np.zeros((4, 7)), np.zeros(4, int)), "8 \\* n_sessions"),
-        ("cluster_map", (np.zeros((4, 8)), np.zeros(3, int)), "one for each neuron"),
-        ("footprints", ({"a": np.zeros((2, 2))}, {}), "the same names"),
-        ("behaviour_candidates", (SESSION.intervals, 4e5, [[1.0]], ["seen"]), "'registered' or 'candidate'"),
-        ("time_correlation", (np.eye(3), ["a", "b"]), "n labels"),
-        ("cluster_choice", (pd.DataFrame({"k": [2]}),), "silhouette, gap, stability_ari"),
-        ("fractions", (pd.DataFrame({"pathway": ["D1"]}),), "lacks"),
+        (draw.plot_cluster_map, (np.zeros((4, 7)), np.zeros(4, int)), "8 \\* n_sessions"),
+        (draw.plot_cluster_map, (np.zeros((4, 8)), np.zeros(3, int)), "one for each neuron"),
+        (draw.plot_footprints, ({"a": np.zeros((2, 2))}, {}), "the same names"),
+        (draw.plot_behaviour_candidates, (SESSION.intervals, 4e5, [[1.0]], ["seen"]), "'registered' or 'candidate'"),
+        (draw.plot_time_correlation, (np.eye(3), ["a", "b"]), "n labels"),
+        (draw.plot_cluster_choice, (pd.DataFrame({"k": [2]}),), "silhouette, gap, stability_ari"),
+        (draw.plot_fractions, (pd.DataFrame({"pathway": ["D1"]}),), "lacks"),
     ],
 )
-def test_figures_refuse(name, arguments, message):
+def test_figures_refuse(function, arguments, message):
     with pytest.raises(ValueError, match=message):
-        FIGURES[name](*arguments)
+        function(*arguments)
 
 
 # ---------------------------------------------------------------- what the published modules draw
@@ -514,25 +514,25 @@ OWN = {"codes", "leakage", "mouse_claims", "planted", "verdicts"}
 
 
 def test_every_published_figure_has_ours():
-    assert set().union(OWN, *PUBLISHED.values()) == set(FIGURES)
+    assert set().union(OWN, *PUBLISHED.values()) == set(DRAW)
 
 
 def test_best_labels_count_neurons(made):
     table = pd.DataFrame({"label": ["food"] * 4, "direction": ["up", "up", "down", "up"], "significant": [1, 1, 1, 0]})
-    ax = FIGURES["best_labels"]({"D1": table}).axes[0]
+    ax = draw.plot_best_labels({"D1": table}).axes[0]
     heights = sorted(bar.get_height() for bar in ax.patches if bar.get_height())
     assert heights == [-1, -1, 2, 3]
 
 
 def test_recall_maps_average_mice():
     table = pd.DataFrame({"cluster": [0, 0, 1], "session": [1, 1, 1], "mouse": ["a", "b", "a"], "score": [0.2, 0.4, 1]})
-    image = FIGURES["recall_maps"](table, {"score": "all"}).axes[0].images[0]
+    image = draw.plot_recall_maps(table, {"score": "all"}).axes[0].images[0]
     assert_allclose(image.get_array(), [[0.3], [1.0]])
 
 
 def test_score_sizes_draw_the_slope():
     table = pd.DataFrame({"cluster": [0, 1], "mouse": ["a", "a"], "score": [0.4, 0.6], "size": [4, 16]})
-    ax = FIGURES["score_sizes"](table, 0.1).axes[0]
+    ax = draw.plot_score_sizes(table, 0.1).axes[0]
     (line,) = [line for line in ax.lines if line.get_gid() == "slope"]
     assert_allclose(line.get_ydata(), [0.4, 0.6])
 
@@ -541,8 +541,8 @@ def test_planted_and_verdicts_show_their_numbers(made):
     ax = made["planted"].axes[1]
     assert [line.get_ydata()[0] for line in ax.lines if line.get_gid() == "reference"] == [0.25]
     with pytest.raises(ValueError, match="no values of the measure 'no such'"):
-        FIGURES["planted"](planted_table(), {"x": ["no such"]})
+        draw.plot_planted(planted_table(), {"x": ["no such"]})
     table = pd.DataFrame({"condition": ["a"], "claim": ["c"], "found": [1], "reversed": [6], "n": [10]})
-    ax = FIGURES["verdicts"](table).axes[0]
+    ax = draw.plot_verdicts(table).axes[0]
     assert_allclose(ax.images[0].get_array(), [[-0.5]])
     assert [t.get_text() for t in ax.texts] == ["1 / 10\nopposite 6"]

@@ -7,10 +7,10 @@ from sklearn.metrics import adjusted_mutual_info_score, adjusted_rand_score
 
 from netlib.base.seeds import stream
 from netlib.pathways.behaviour import GROUPS, bin_labels, merge_behaviours
+from netlib.pathways.cluster_checks import scores_of_tables
 from netlib.pathways.population_time import (
     behaviour_agreement,
     cluster_instants,
-    indices_of_tables,
     population_components,
     sample_instants,
     shifted_tables,
@@ -94,14 +94,14 @@ def test_tables_at_all_lags_equal_a_loop():
     rng = stream(5, "tables")
     clusters, labels = rng.integers(0, 3, 150), np.repeat(rng.integers(0, 4, 30), 5)
     tables = shifted_tables(clusters, labels)
-    rand, information = indices_of_tables(tables)
+    scores = scores_of_tables(tables)
     for k in (0, 1, 17, 149):
         moved = np.roll(labels, k)
         plain = np.zeros((3, 4), int)
         np.add.at(plain, (clusters, moved), 1)
         np.testing.assert_array_equal(tables[k], plain)
-        assert rand[k] == pytest.approx(adjusted_rand_score(clusters, moved))
-        assert information[k] == pytest.approx(adjusted_mutual_info_score(clusters, moved))
+        assert scores["ari"][k] == pytest.approx(adjusted_rand_score(clusters, moved))
+        assert scores["ami"][k] == pytest.approx(adjusted_mutual_info_score(clusters, moved))
 
 
 def test_each_session_is_shifted_by_itself():

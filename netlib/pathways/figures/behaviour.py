@@ -1,4 +1,4 @@
-"""Figures of behaviour in the operant box: what the mouse did, what followed what, and neurons beside it."""
+"""Figures of behaviour in the operant box: what the mouse did, what followed what, and how that changed by training."""
 
 from __future__ import annotations
 
@@ -23,11 +23,15 @@ from netlib.pathways.figures.style import (
     behaviour_colour,
     category_names,
     check_columns,
+    check_some,
     cluster_colour,
     draw_matrix,
+    label_edges,
     legend_patches,
     mark_schedules,
+    panel_grid,
     pathways_of,
+    side_by_side,
     sign_image,
 )
 
@@ -42,9 +46,6 @@ __all__ = [
     "plot_training",
     "plot_transition_matrices",
 ]
-
-
-# -------------------- Figures of behaviour in the operant box: what the mouse did, what followed what, and ...
 
 
 #: Rows of the raster, from the top: name, labels; two labels of one row are half as high, the first above.
@@ -104,8 +105,6 @@ def plot_session_raster(
         Times of the presses (ms).
     title : str
         Such as mouse, session and schedule.
-    figure : Figure, optional
-        Draw into this one.
     """
     check_columns("intervals", intervals, "onset", "offset", "label")
     figure = new_figure(7.5, 2.0, figure)
@@ -133,30 +132,20 @@ def plot_transition_matrices(
         By title; from :func:`netlib.pathways.behaviour.transitions` or ``average_transitions``.
     sd : mapping of DataFrame, optional
         Standard deviations over mice, written below the means.
-    figure : Figure, optional
-        Draw into this one.
     """
-    if not check_type("matrices", matrices, Mapping):
-        raise ValueError("matrices is empty: it must hold at least one")
+    check_some("matrices", matrices)
     columns = min(4, len(matrices))
     rows = -(-len(matrices) // columns)
     tall = 1.0 if sd is None else 1.25
     figure = new_figure(2.5 * columns + 1.2, 2.35 * rows * tall + 0.6, figure)
-    grid = figure.subplots(rows, columns, squeeze=False, sharex=True, sharey=True)
-    for ax in grid.flat[len(matrices) :]:
-        ax.set_visible(False)
+    grid = panel_grid(figure, len(matrices), columns, sharex=True, sharey=True)
     for ax, (title, matrix) in zip(grid.flat, matrices.items(), strict=False):
         text = None if sd is None else _with_sd(matrix, sd[title])
         text = _plain(matrix) if text is None else text
         image = draw_matrix(ax, matrix, matrix.index, matrix.columns, text=text, size=5.8)
         ax.set_title(title)
         ax.tick_params(axis="x", rotation=90)
-    for ax in grid[:, 0]:
-        ax.set_ylabel("from")
-    for k in range(columns):
-        last = [ax for ax in grid[:, k] if ax.get_visible()][-1]
-        last.set_xlabel("to")
-        last.tick_params(axis="x", labelbottom=True)
+    label_edges(grid, "to", "from")
     figure.colorbar(image, ax=grid, label="probability of the transition", shrink=0.7, pad=0.01)
     return figure
 
@@ -204,8 +193,6 @@ def plot_behaviour_candidates(
         Categories of this session: what is significant is marked at the right, ↑ vermillion and ↓ blue.
     cluster : int
         Gives the colour of registered neurons; candidates are black.
-    figure : Figure, optional
-        Draw into this one.
     """
     check_columns("intervals", intervals, "onset", "offset", "label")
     status = np.asarray(status, object)
@@ -244,7 +231,7 @@ def _draw_significant(ax: Axes, vectors: np.ndarray) -> None:
     ax.set_title("significant", fontsize=8)
 
 
-# -------------------- Figures of training: numbers of a session by session and mouse, cycles, durations, ...
+# ---------------------------------------------------------------- training
 
 
 SECOND = 1000.0
@@ -284,16 +271,12 @@ def plot_training(
         Label with unit of each column to draw, such as ``{"presses_per_reward": "presses per reward"}``.
     scale : mapping of float, optional
         Factor for a column: 0.001 turns ms into s.
-    figure : Figure, optional
-        Draw into this one.
     """
     check_columns("table", table, "mouse", "pathway", "session", *check_type("values", values, Mapping))
     columns = min(3, len(values))
     rows = -(-len(values) // columns)
     figure = new_figure(3.0 * columns + 0.3, 2.5 * rows + 0.4, figure)
-    grid = figure.subplots(rows, columns, squeeze=False)
-    for ax in grid.flat[len(values) :]:
-        ax.set_visible(False)
+    grid = panel_grid(figure, len(values), columns)
     for ax, (value, label) in zip(grid.flat, values.items(), strict=False):
         draw_by_session(ax, table, value, (scale or {}).get(value, 1.0))
         ax.set(ylabel=label, ylim=(0, None))
@@ -349,7 +332,7 @@ def _duration_column(ax: Axes, k: int, table: pd.DataFrame, column: str) -> None
     for j, pathway in enumerate(pathways):
         seconds = table.loc[table["pathway"] == pathway, column].dropna().to_numpy(float) / SECOND
         centre = k + 0.36 * (j - (len(pathways) - 1) / 2)
-        spread = 0.12 * np.linspace(-1, 1, len(seconds)) if len(seconds) > 1 else np.zeros(len(seconds))
+        spread = side_by_side(len(seconds), 0.12)
         colour, label = PATHWAY_COLOURS.get(pathway, "0.3"), PATHWAY_NAMES.get(pathway, pathway) if k == 0 else None
         ax.plot(centre + spread, seconds, PATHWAY_MARKS.get(pathway, "s"), ms=2.5, alpha=0.6, color=colour, label=label)
         if len(seconds):
@@ -366,8 +349,7 @@ def plot_cycle_histogram(histograms: Mapping[str, pd.DataFrame], figure: Figure 
         By schedule, from :func:`netlib.pathways.behaviour.cycle_histogram`: ``start`` (ms), ``count``;
         ``attrs["median"]`` (ms).
     """
-    if not check_type("histograms", histograms, Mapping):
-        raise ValueError("histograms is empty: it must hold at least one")
+    check_some("histograms", histograms)
     figure = new_figure(3.4 * len(histograms), 2.5, figure)
     axes = figure.subplots(1, len(histograms), sharex=True, squeeze=False)[0]
     for ax, (name, table) in zip(axes, histograms.items(), strict=True):
@@ -390,7 +372,7 @@ def plot_sessions(table: pd.DataFrame, figure: Figure | None = None) -> Figure:
     ----------
     table : DataFrame
         From ``sessions_to_criterion``: ``mouse``, ``pathway``, ``schedule``, ``sessions``, ``to_criterion`` (NaN: never
-        met, drawn as a cross above the sessions there were), or from ``sessions_per_schedule``, without the last.
+        met, drawn as a cross above the sessions there were); the last may be missing.
     """
     check_columns("table", table, "mouse", "pathway", "schedule", "sessions")
     schedules = sorted(set(table["schedule"]))

@@ -1,4 +1,4 @@
-"""Figures of clusters of neurons: vectors sorted by cluster, trees, methods side by side."""
+"""Figures of clusters of neurons: vectors sorted by cluster, trees, methods side by side, and what judges them."""
 
 from __future__ import annotations
 
@@ -18,10 +18,13 @@ from netlib.pathways.figures.style import (
     SIGN_COLOURS,
     category_names,
     check_columns,
+    check_some,
     cluster_colour,
     draw_matrix,
     legend_patches,
     p_text,
+    panel_grid,
+    row_shares,
     sign_image,
     strip,
 )
@@ -36,9 +39,6 @@ __all__ = [
     "plot_method_panel",
     "plot_mouse_balance",
 ]
-
-
-# -------------------- Figures of clusters of neurons: vectors sorted by cluster, trees, methods side by side
 
 
 def _sorted_rows(labels: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
@@ -76,8 +76,6 @@ def plot_cluster_map(
         Names of the sessions, by default 1, 2, ...
     title : str
         Such as the pathway.
-    figure : Figure, optional
-        Draw into this one.
     """
     image = sign_image(np.asarray(vectors, float))
     labels = _check_labels(clusters, len(image))
@@ -124,8 +122,6 @@ def plot_dendrogram(
         Cluster of each neuron, for the colours of branches; without it they are numbered from left to right.
     title : str
         Such as method and pathway.
-    figure : Figure, optional
-        Draw into this one.
     """
     from matplotlib.collections import LineCollection
     from scipy.cluster.hierarchy import dendrogram
@@ -180,17 +176,12 @@ def plot_method_panel(
         Clusters by name of the method.
     columns : int
         Panels in a row.
-    figure : Figure, optional
-        Draw into this one.
     """
-    if not check_type("methods", methods, Mapping):
-        raise ValueError("methods is empty: it must hold at least one")
+    check_some("methods", methods)
     image = sign_image(np.asarray(vectors, float))
     rows = -(-len(methods) // columns)
     figure = new_figure(2.5 * columns, 1.9 * rows + 0.3, figure)
-    grid = figure.subplots(rows, 2 * columns, squeeze=False, width_ratios=(0.05, 1) * columns)
-    for ax in grid.flat[2 * len(methods) :]:
-        ax.set_visible(False)
+    grid = panel_grid(figure, 2 * len(methods), 2 * columns, width_ratios=(0.05, 1) * columns)
     for k, (name, clusters) in enumerate(methods.items()):
         side, ax = grid[k // columns, 2 * (k % columns) : 2 * (k % columns) + 2]
         labels = _check_labels(clusters, len(image))
@@ -208,7 +199,7 @@ def plot_method_panel(
     return figure
 
 
-# -------------------- Figures that judge clusterings: agreement, the number of clusters, comparison with nulls, ...
+# ---------------------------------------------------------------- judging clusterings
 
 
 SCORE_NAMES = {"rand": "Rand", "ari": "adjusted Rand", "mi": "mutual information (nat)"}
@@ -249,8 +240,6 @@ def plot_cluster_choice(table: pd.DataFrame, chosen: int | None = None, figure: 
         ``stability_ari``.
     chosen : int, optional
         Number of clusters chosen, dashed.
-    figure : Figure, optional
-        Draw into this one.
     """
     check_columns("table", table)
     names = {"silhouette": "mean silhouette", "gap": "gap statistic (nat)", "stability_ari": "stability (ARI)"}
@@ -276,8 +265,6 @@ def plot_comparison(table: pd.DataFrame, figure: Figure | None = None) -> Figure
     ----------
     table : DataFrame, indexed by score
         From :func:`netlib.pathways.cluster_checks.compare`: ``value``, ``null_mean``, ``null_std``, ``p``.
-    figure : Figure, optional
-        Draw into this one.
     """
     check_columns("table", table, "value", "null_mean", "null_std", "p")
     figure = new_figure(4.6, 0.36 * len(table) + 1.0, figure)
@@ -297,12 +284,9 @@ def plot_comparison(table: pd.DataFrame, figure: Figure | None = None) -> Figure
 @styled
 def plot_contingency(counts: pd.DataFrame, first: str, second: str, figure: Figure | None = None) -> Figure:
     """Neurons of each cluster of one clustering (rows) by those of another: shares of the row, and counts."""
-    values = check_type("counts", counts, pd.DataFrame).to_numpy(float)
-    total = values.sum(axis=1, keepdims=True)
-    share = np.divide(values, total, out=np.full(values.shape, np.nan), where=total > 0)
-    figure = new_figure(0.5 * values.shape[1] + 2.2, 0.4 * values.shape[0] + 1.2, figure)
+    share, text = row_shares(check_type("counts", counts, pd.DataFrame))
+    figure = new_figure(0.5 * share.shape[1] + 2.2, 0.4 * share.shape[0] + 1.2, figure)
     ax = figure.subplots()
-    text = np.vectorize(lambda v: f"{v:.0f}", otypes=[object])(values)
     image = draw_matrix(ax, share, counts.index, counts.columns, text=text, size=7.5)
     ax.set(ylabel=f"cluster, {first}", xlabel=f"cluster, {second}")
     figure.colorbar(image, ax=ax, label="fraction of the row")
@@ -319,8 +303,7 @@ def plot_mouse_balance(counts: Mapping[str, pd.DataFrame], figure: Figure | None
         By pathway, from :func:`netlib.pathways.clusters.mouse_balance`: a row for each cluster, a column for each
         mouse, and ``balance``, written above the bars.
     """
-    if not check_type("counts", counts, Mapping):
-        raise ValueError("counts is empty: it must hold at least one")
+    check_some("counts", counts)
     figure = new_figure(3.2 * len(counts), 2.6, figure)
     axes = figure.subplots(1, len(counts), sharey=True, squeeze=False)[0]
     for ax, (name, table) in zip(axes, counts.items(), strict=True):

@@ -1,4 +1,4 @@
-"""Figures of modulation by behaviour: one neuron against its null, fractions, guard interval, agreement of sources."""
+"""Figures of neurons: modulation against its null, labels, agreement of sources, and neurons followed over sessions."""
 
 from __future__ import annotations
 
@@ -22,10 +22,14 @@ from netlib.pathways.figures.style import (
     PATHWAY_NAMES,
     SIGN_COLOURS,
     check_columns,
+    check_some,
     cluster_colour,
     draw_matrix,
     p_text,
+    panel_grid,
     pathways_of,
+    row_shares,
+    side_by_side,
 )
 
 __all__ = [
@@ -44,7 +48,7 @@ __all__ = [
 ]
 
 
-# -------------------- Figures of modulation by behaviour: one neuron against its null, fractions, guard interval, ...
+# ---------------------------------------------------------------- modulation
 
 
 SECOND = 1000.0
@@ -80,8 +84,6 @@ def plot_shift_null(
         Stated in the title; dotted lines are the 5th and 95th percentiles of the null.
     unit : str
         Unit of the statistic.
-    figure : Figure, optional
-        Draw into this one.
     """
     null = check_array("null", null, ndim=1)
     figure = new_figure(7.2 if lags is not None else 3.4, 2.6, figure)
@@ -142,8 +144,6 @@ def plot_guard(
         Of the autocorrelations (ms).
     curves : mapping of array_like, optional
         Autocorrelations by name, such as "sequence" or "activity".
-    figure : Figure, optional
-        Draw into this one.
     """
     waits = check_array("waits", waits, "ms", 0, ndim=1)
     figure = new_figure(3.5 if not curves else 7.0, 2.5, figure)
@@ -176,8 +176,6 @@ def plot_fractions(table: pd.DataFrame, by: str = "any", figure: Figure | None =
         ``kind``, ``fraction``, ``low``, ``high``.
     by : {"any", "behaviour"}
         Neurons with at least one behaviour of a kind; or a row of axes for each of the four groups.
-    figure : Figure, optional
-        Draw into this one.
     """
     check_columns("table", table, "pathway", "session", "behaviour", "kind", "fraction", "low", "high")
     rows = ["any"] if check_choice("by", by, ("any", "behaviour")) == "any" else list(GROUP_COLOURS)
@@ -218,11 +216,8 @@ def plot_labels_per_neuron(tables: Mapping[str, pd.DataFrame], figure: Figure | 
     ----------
     tables : mapping of DataFrame
         By pathway (or another name), from :func:`netlib.pathways.labels.labels_per_neuron`.
-    figure : Figure, optional
-        Draw into this one.
     """
-    if not check_type("tables", tables, Mapping):
-        raise ValueError("tables is empty: it must hold at least one")
+    check_some("tables", tables)
     figure = new_figure(7.0, 2.5, figure)
     axes = figure.subplots(1, 3, sharey=True)
     width = 0.8 / len(tables)
@@ -247,8 +242,6 @@ def plot_agreement(table: pd.DataFrame, figure: Figure | None = None) -> Figure:
     table : DataFrame
         From :func:`netlib.pathways.labels.agreement`: ``a``, ``b``, ``behaviour``, ``pearson``, ``null_sd``.
         Tables of several sessions or mice may be stacked: each row is a point, and a line their mean.
-    figure : Figure, optional
-        Draw into this one.
     """
     check_columns("table", table, "a", "b", "behaviour", "pearson")
     pairs = list(dict.fromkeys(zip(table["a"], table["b"], strict=True)))
@@ -259,7 +252,7 @@ def plot_agreement(table: pd.DataFrame, figure: Figure | None = None) -> Figure:
         part = table[(table["a"] == a) & (table["b"] == b)]
         for k, name in enumerate(names):
             own = part[part["behaviour"] == name]
-            x = k + (0.25 * np.linspace(-1, 1, len(own)) if len(own) > 1 else np.zeros(len(own)))
+            x = k + side_by_side(len(own), 0.25)
             if "null_sd" in own:
                 ax.vlines(x, -2 * own["null_sd"], 2 * own["null_sd"], color="#CCCCCC", lw=3.5, zorder=0, gid="null")
             ax.plot(x, own["pearson"], "o", ms=3.5, color=GROUP_COLOURS.get(name, "0.3"))
@@ -284,15 +277,11 @@ def plot_sign_confusion(
     kappa : mapping of float, optional
         By title.
     """
-    if not check_type("matrices", matrices, Mapping):
-        raise ValueError("matrices is empty: it must hold at least one")
+    check_some("matrices", matrices)
     figure = new_figure(2.5 * len(matrices) + 0.8, 2.6, figure)
     axes = figure.subplots(1, len(matrices), squeeze=False)[0]
     for ax, (title, counts) in zip(axes, matrices.items(), strict=True):
-        values = counts.to_numpy(float)
-        total = values.sum(axis=1, keepdims=True)
-        share = np.divide(values, total, out=np.full(values.shape, np.nan), where=total > 0)
-        text = np.vectorize(lambda v: f"{v:.0f}", otypes=[object])(values)
+        share, text = row_shares(counts)
         image = draw_matrix(ax, share, counts.index, counts.columns, text=text, size=8)
         first, _, second = title.partition(" and ")
         stated = f"κ = {kappa[title]:.2f}" if kappa and title in kappa else ""
@@ -301,14 +290,12 @@ def plot_sign_confusion(
     return figure
 
 
-# -------------------- Figures of labels that single neurons get: the behaviour that they tell of best, and the ...
+# ---------------------------------------------------------------- labels of single neurons
 
 
 @styled
 def plot_best_labels(
-    tables: Mapping[str, pd.DataFrame],
-    labels: Sequence[str] = tuple(GROUP_COLOURS),
-    figure: Figure | None = None,
+    tables: Mapping[str, pd.DataFrame], labels: Sequence[str] = tuple(GROUP_COLOURS), figure: Figure | None = None
 ) -> Figure:
     """Neurons by the one behaviour that they tell of best: activated upwards, inactivated downwards.
 
@@ -319,11 +306,8 @@ def plot_best_labels(
         ``direction``, ``significant``. Bars count significant ones; outlines add those that are not.
     labels : sequence of str
         Behaviours, in order.
-    figure : Figure, optional
-        Draw into this one.
     """
-    if not check_type("tables", tables, Mapping):
-        raise ValueError("tables is empty: it must hold at least one")
+    check_some("tables", tables)
     figure = new_figure(0.55 * len(labels) * len(tables) + 1.8, 2.8, figure)
     axes = figure.subplots(1, len(tables), sharey=True, squeeze=False)[0]
     for ax, (name, table) in zip(axes, tables.items(), strict=True):
@@ -359,8 +343,6 @@ def plot_candidates(
         ``session``, ``cluster`` (-1: rejected), a row for each.
     title : str
         Such as the pathway.
-    figure : Figure, optional
-        Draw into this one.
     """
     check_columns("models", models, "session", "accuracy", "accepted", "accuracy_accepted", "chance")
     check_columns("candidates", candidates, "session", "cluster")
@@ -395,7 +377,7 @@ def _stack_candidates(ax: Axes, candidates: pd.DataFrame) -> None:
     ax.legend(fontsize=6.5, loc="center left", bbox_to_anchor=(1.0, 0.5))
 
 
-# -------------------- Figures of neurons followed across sessions: how many, for how long, where they lie
+# ---------------------------------------------------------------- neurons over sessions
 
 
 @styled
@@ -411,8 +393,6 @@ def plot_neuron_counts(table: pd.DataFrame, p: float | None = None, figure: Figu
         ``schedule`` its limits are marked.
     p : float, optional
         Of a test with the mouse as the unit (:func:`netlib.pathways.neurons.count_test`).
-    figure : Figure, optional
-        Draw into this one.
     """
     check_columns("table", table, "mouse", "pathway", "session", "n")
     figure = new_figure(6.8, 2.8, figure)
@@ -448,17 +428,12 @@ def plot_follow_matrix(
         By title, from :func:`netlib.pathways.registration.follow_matrix`.
     limits : (float, float)
         Range of the colours; (0.56, 1) as published.
-    figure : Figure, optional
-        Draw into this one.
     """
-    if not check_type("matrices", matrices, Mapping):
-        raise ValueError("matrices is empty: it must hold at least one")
+    check_some("matrices", matrices)
     columns = min(3, len(matrices))
     rows = -(-len(matrices) // columns)
     figure = new_figure(2.7 * columns + 0.9, 2.6 * rows, figure)
-    grid = figure.subplots(rows, columns, squeeze=False)
-    for ax in grid.flat[len(matrices) :]:
-        ax.set_visible(False)
+    grid = panel_grid(figure, len(matrices), columns)
     for ax, (title, matrix) in zip(grid.flat, matrices.items(), strict=False):
         matrix = np.asarray(matrix, float)
         sessions = range(1, len(matrix) + 1)
@@ -477,11 +452,8 @@ def plot_registration(bins: Mapping[str, pd.Series], figure: Figure | None = Non
     bins : mapping of Series
         For each mouse (or pathway), neurons by bin: ``fraction_bins`` or ``count_bins`` of
         :class:`netlib.pathways.registration.RegistrationQuality`.
-    figure : Figure, optional
-        Draw into this one.
     """
-    if not check_type("bins", bins, Mapping):
-        raise ValueError("bins is empty: it must hold at least one")
+    check_some("bins", bins)
     figure = new_figure(5.2, 2.7, figure)
     ax = figure.subplots()
     width = 0.84 / len(bins)
@@ -518,8 +490,6 @@ def plot_footprints(
         Height and width of the field (px).
     tests : mapping, optional
         By title, from :func:`netlib.pathways.cluster_checks`: its ``p`` is stated.
-    figure : Figure, optional
-        Draw into this one.
     """
     if not check_type("points", points, Mapping) or set(points) - set(clusters):
         raise ValueError("points must hold at least one field, and clusters the same names")
@@ -527,9 +497,7 @@ def plot_footprints(
     rows = -(-len(points) // columns)
     height, width = shape
     figure = new_figure(3.1 * columns, (2.7 * height / width + 0.75) * rows + 0.3, figure)
-    grid = figure.subplots(rows, columns, squeeze=False)
-    for ax in grid.flat[len(points) :]:
-        ax.set_visible(False)
+    grid = panel_grid(figure, len(points), columns)
     seen = sorted({int(c) for own in clusters.values() for c in np.asarray(own)})
     for ax, (title, xy) in zip(grid.flat, points.items(), strict=False):
         xy, own = np.asarray(xy, float), np.asarray(clusters[title], int)

@@ -1,4 +1,4 @@
-"""Figures of decoding behaviour: scores of clusters, confusion, codes of activation and inactivation, leakage."""
+"""Figures of results: decoding, the population in time, mixed models, and claims about pathways."""
 
 from __future__ import annotations
 
@@ -22,11 +22,16 @@ from netlib.pathways.figures.style import (
     SIGN_COLOURS,
     behaviour_colour,
     check_columns,
+    check_some,
     cluster_colour,
     draw_matrix,
+    label_edges,
     legend_patches,
     mouse_marks,
+    panel_grid,
     pathways_of,
+    row_shares,
+    side_by_side,
     strip,
 )
 
@@ -48,7 +53,7 @@ __all__ = [
 ]
 
 
-# -------------------- Figures of decoding behaviour: scores of clusters, confusion, codes of activation and ...
+# ---------------------------------------------------------------- decoding
 
 
 SCORE = "balanced accuracy"
@@ -70,8 +75,6 @@ def plot_decoding(
         What the score is.
     title : str
         Such as the pathway.
-    figure : Figure, optional
-        Draw into this one.
     """
     check_columns("table", table, "cluster", "session", "mouse", "score")
     clusters, sessions = sorted(set(table["cluster"])), sorted(set(table["session"]))
@@ -110,15 +113,12 @@ def plot_confusion(matrices: Mapping[str, pd.DataFrame], figure: Figure | None =
     matrices : mapping of DataFrame
         Counts or shares by title, behaviours as index and columns.
     """
-    if not check_type("matrices", matrices, Mapping):
-        raise ValueError("matrices is empty: it must hold at least one")
+    check_some("matrices", matrices)
     size = max(len(m) for m in matrices.values())
     figure = new_figure((0.42 * size + 1.0) * len(matrices) + 0.8, 0.36 * size + 1.6, figure)
     axes = figure.subplots(1, len(matrices), squeeze=False)[0]
     for ax, (title, counts) in zip(axes, matrices.items(), strict=True):
-        values = counts.to_numpy(float)
-        total = values.sum(axis=1, keepdims=True)
-        share = np.divide(values, total, out=np.full(values.shape, np.nan), where=total > 0)
+        share, _ = row_shares(counts)
         image = draw_matrix(ax, share, counts.index, counts.columns)
         ax.set_xticks(range(len(counts.columns)), counts.columns, rotation=45, ha="right", rotation_mode="anchor")
         ax.set(xlabel="decoded", title=title)
@@ -143,8 +143,6 @@ def plot_codes(
         Dashed.
     score : str
         Column of the score; "mean" of tables of :func:`netlib.pathways.decoding.summarise_draws`.
-    figure : Figure, optional
-        Draw into this one.
     """
     check_columns("table", table, "pathway", "set", "mouse", score)
     codes = [c for c in ("activation", "inactivation", "all") if c in set(table["set"])]
@@ -175,8 +173,6 @@ def plot_leakage(table: pd.DataFrame, figure: Figure | None = None) -> Figure:
     table : DataFrame
         ``features``, ``split`` ("random", "blocked"), ``score``, ``chance``; of several rows of one kind (mice, seeds)
         points, and the bar is their mean.
-    figure : Figure, optional
-        Draw into this one.
     """
     check_columns("table", table, "features", "split", "score", "chance")
     features = list(dict.fromkeys(table["features"]))
@@ -209,8 +205,6 @@ def plot_learning_curve(table: pd.DataFrame, chance: float = 0.25, figure: Figur
         ``pathway`` or ``cluster``, a curve for each.
     chance : float
         Dashed.
-    figure : Figure, optional
-        Draw into this one.
     """
     check_columns("table", table, "n", "mean", "low", "high")
     by = next((c for c in ("pathway", "cluster") if c in table), None)
@@ -245,8 +239,6 @@ def plot_recall_maps(
         Title of each column, such as ``{"recall food": "food", "score": "balanced accuracy"}``.
     title : str
         Such as the pathway.
-    figure : Figure, optional
-        Draw into this one.
     """
     check_columns("table", table, "cluster", "session", *check_type("values", values, Mapping))
     clusters, sessions = sorted(set(table["cluster"])), sorted(set(table["session"]))
@@ -254,19 +246,12 @@ def plot_recall_maps(
     rows = -(-len(values) // columns)
     width, height = 0.33 * len(sessions) + 0.5, 0.27 * len(clusters) + 0.75
     figure = new_figure(width * columns + 1.1, height * rows + 0.3, figure)
-    grid = figure.subplots(rows, columns, squeeze=False, sharex=True, sharey=True)
-    for ax in grid.flat[len(values) :]:
-        ax.set_visible(False)
+    grid = panel_grid(figure, len(values), columns, sharex=True, sharey=True)
     for ax, (column, name) in zip(grid.flat, values.items(), strict=False):
         mean = table.pivot_table(index="cluster", columns="session", values=column).reindex(clusters, columns=sessions)
         image = draw_matrix(ax, mean, clusters, sessions, size=5.5)
         ax.set_title(name)
-    for ax in grid[:, 0]:
-        ax.set_ylabel("cluster")
-    for k in range(columns):
-        last = [ax for ax in grid[:, k] if ax.get_visible()][-1]
-        last.set_xlabel("session")
-        last.tick_params(axis="x", labelbottom=True)
+    label_edges(grid, "session", "cluster")
     figure.colorbar(image, ax=grid, label="fraction of the bins decoded right", shrink=0.8)
     figure.suptitle(title, fontsize=9)
     return figure
@@ -286,8 +271,6 @@ def plot_score_sizes(
         Score per doubling, from :func:`netlib.pathways.decoding.size_control`: drawn through the mean.
     chance : float
         Dashed.
-    figure : Figure, optional
-        Draw into this one.
     """
     check_columns("table", table, "cluster", "mouse", "score", "size")
     table, marks = table[(table["size"] > 0) & table["score"].notna()], mouse_marks(table)
@@ -311,7 +294,7 @@ def plot_score_sizes(
     return figure
 
 
-# -------------------- Figures of the whole population in time: correlation of every two instants, and principal ...
+# ---------------------------------------------------------------- population in time
 
 
 #: Most instants that are drawn along a side.
@@ -352,8 +335,6 @@ def plot_time_correlation(
         First instant of each session, marked.
     title : str
         Such as the mouse, and the agreement of clusters with behaviour.
-    figure : Figure, optional
-        Draw into this one.
     """
     matrix = np.asarray(matrix, float)
     n = len(matrix)
@@ -413,8 +394,6 @@ def plot_population_components(
         Fraction of the variance of each component.
     title : str
         Such as the mouse.
-    figure : Figure, optional
-        Draw into this one.
     """
     scores = np.asarray(scores, float)
     if scores.ndim != 2 or scores.shape[1] < 2 or len(scores) != len(np.asarray(labels)) != 0:
@@ -442,7 +421,7 @@ def _scatter(ax: Axes, points: np.ndarray, names: np.ndarray, colour_of: object)
                    marker=CLUSTER_MARKS[k % 7], label=str(name))  # fmt: skip
 
 
-# -------------------- Figures of statistics: coefficients and p values of mixed models, changes of clusters ...
+# ---------------------------------------------------------------- statistics
 
 
 @styled
@@ -462,8 +441,6 @@ def plot_mixed_model(
         Unit of the coefficients.
     title : str
         Such as the formula and the number of mice.
-    figure : Figure, optional
-        Draw into this one.
     """
     check_columns("terms", terms, "term", "estimate", "low", "high")
     check_columns("factors", factors, "factor", "p")
@@ -515,8 +492,6 @@ def plot_cluster_changes(
         Unit of the means.
     title : str
         Such as the pathway.
-    figure : Figure, optional
-        Draw into this one.
     """
     check_columns("table", table, "cluster", "behaviour", "comparison", "mean_a", "mean_b", "change", "q")
     behaviours, steps = list(dict.fromkeys(table["behaviour"])), list(dict.fromkeys(table["comparison"]))
@@ -524,11 +499,10 @@ def plot_cluster_changes(
     finite = np.abs(table["change"][np.isfinite(table["change"])])
     limit = min(1.0, float(finite.max())) if limit is None and len(finite) else limit or 1.0
     columns = min(2, len(behaviours))
-    figure = new_figure(columns * (0.55 * len(steps) + 1.0) + 0.8, -(-len(behaviours) // columns) *
-                        (0.3 * len(clusters) + 0.95) + 0.3, figure)  # fmt: skip
-    grid = figure.subplots(-(-len(behaviours) // columns), columns, squeeze=False, sharex=True, sharey=True)
-    for ax in grid.flat[len(behaviours) :]:
-        ax.set_visible(False)
+    rows = -(-len(behaviours) // columns)
+    width, height = 0.55 * len(steps) + 1.0, 0.3 * len(clusters) + 0.95
+    figure = new_figure(columns * width + 0.8, rows * height + 0.3, figure)
+    grid = panel_grid(figure, len(behaviours), columns, sharex=True, sharey=True)
     for ax, behaviour in zip(grid.flat, behaviours, strict=False):
         own = table[table["behaviour"] == behaviour].set_index(["cluster", "comparison"])
         own = own.reindex(pd.MultiIndex.from_product([clusters, steps]))
@@ -553,7 +527,7 @@ def _change_text(row: tuple) -> str:
     return f"{row.mean_a:.2g}→{row.mean_b:.2g}" + (f"\n{sign}" if sign else "")
 
 
-# -------------------- Figures of claims about pathways: mice of each pathway side by side, and what many data ...
+# ---------------------------------------------------------------- claims
 
 
 @styled
@@ -573,8 +547,6 @@ def plot_mouse_claims(
         Label of each column to draw, such as ``{"engaged": "share of neurons engaged"}``.
     limits : mapping of (float, float), optional
         Range of the axis of a value; a range that crosses 0 gets a line there.
-    figure : Figure, optional
-        Draw into this one.
     """
     if not check_type("tables", tables, Mapping) or not check_type("values", values, Mapping):
         raise ValueError("tables and values must hold at least one each")
@@ -587,8 +559,14 @@ def plot_mouse_claims(
                 own = table.loc[table["pathway"] == pathway, value].dropna().to_numpy(float)
                 centre = x + 0.34 * (k - (len(pathways) - 1) / 2)
                 colour = PATHWAY_COLOURS.get(pathway, "0.3")
-                spread = 0.08 * np.linspace(-1, 1, len(own)) if len(own) > 1 else np.zeros(len(own))
-                ax.plot(centre + spread, own, PATHWAY_MARKS.get(pathway, "s"), ms=4.5, color=colour, alpha=0.8)
+                ax.plot(
+                    centre + side_by_side(len(own), 0.08),
+                    own,
+                    PATHWAY_MARKS.get(pathway, "s"),
+                    ms=4.5,
+                    color=colour,
+                    alpha=0.8,
+                )
                 if len(own):
                     ax.hlines(own.mean(), centre - 0.13, centre + 0.13, color="black", lw=1.4)
         ax.set_xticks(range(len(tables)), list(tables))
@@ -626,17 +604,13 @@ def plot_planted(
         A dashed line for a panel, such as chance.
     columns : int
         Panels in a row.
-    figure : Figure, optional
-        Draw into this one.
     """
     check_columns("table", table, "condition", "measure", "mean", "low", "high")
     conditions = list(dict.fromkeys(table["condition"]))
     columns = min(check_integer("columns", columns, 1), len(panels))
     rows = -(-len(panels) // columns)
     figure = new_figure((0.42 * len(conditions) + 1.3) * columns, 2.9 * rows, figure)
-    grid = figure.subplots(rows, columns, squeeze=False)
-    for ax in grid.flat[len(panels) :]:
-        ax.set_visible(False)
+    grid = panel_grid(figure, len(panels), columns)
     for ax, (label, measures) in zip(grid.flat, panels.items(), strict=False):
         for k, measure in enumerate(measures):
             own = table[table["measure"] == measure].set_index("condition").reindex(conditions)
@@ -671,8 +645,6 @@ def plot_verdicts(table: pd.DataFrame, figure: Figure | None = None) -> Figure:
     ----------
     table : DataFrame
         ``condition``, ``claim``, ``found`` and ``reversed`` (number of data sets), ``n`` (data sets).
-    figure : Figure, optional
-        Draw into this one.
     """
     check_columns("table", table, "condition", "claim", "found", "reversed", "n")
     conditions, claims = list(dict.fromkeys(table["condition"])), list(dict.fromkeys(table["claim"]))

@@ -1,7 +1,7 @@
 """What the figures of the two striatal pathways share: colours, marks, matrices with numbers, checks of tables.
 
-Nothing here or in the other ``pathways_*`` modules computes a result: they draw arrays and tables that the analysis
-made. A mean drawn over points is the mean of the points shown.
+No figure computes a result: they draw arrays and tables that the analysis made. A mean drawn over points is the mean of
+the points shown.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.colors import Colormap, to_rgb
+from matplotlib.figure import Figure
 from matplotlib.image import AxesImage
 from numpy.typing import ArrayLike
 
@@ -31,12 +32,17 @@ __all__ = [
     "behaviour_colour",
     "category_names",
     "check_columns",
+    "check_some",
     "cluster_colour",
     "draw_matrix",
+    "label_edges",
     "mark_schedules",
     "mouse_marks",
     "p_text",
+    "panel_grid",
     "pathways_of",
+    "row_shares",
+    "side_by_side",
     "sign_image",
     "strip",
 ]
@@ -94,6 +100,43 @@ def check_columns(name: str, table: pd.DataFrame, *columns: str) -> pd.DataFrame
     if missing or table.empty:
         raise ValueError(f"{name} must have rows and the columns {list(columns)}; it lacks {missing or 'rows'}")
     return table
+
+
+def check_some(name: str, mapping: Mapping) -> None:
+    """Refuse a mapping that holds nothing."""
+    if not check_type(name, mapping, Mapping):
+        raise ValueError(f"{name} is empty: it must hold at least one")
+
+
+def panel_grid(figure: Figure, n: int, columns: int, **options: Any) -> np.ndarray:
+    """Grid of axes for ``n`` panels, those that are left over not shown; options as of ``subplots``."""
+    grid = figure.subplots(-(-n // columns), columns, squeeze=False, **options)
+    for ax in grid.flat[n:]:
+        ax.set_visible(False)
+    return grid
+
+
+def label_edges(grid: np.ndarray, x: str, y: str) -> None:
+    """Label the axes at the left of a grid, and the lowest that is shown in each column, which gets its ticks too."""
+    for ax in grid[:, 0]:
+        ax.set_ylabel(y)
+    for column in grid.T:
+        last = [ax for ax in column if ax.get_visible()][-1]
+        last.set_xlabel(x)
+        last.tick_params(axis="x", labelbottom=True)
+
+
+def side_by_side(n: int, width: float) -> np.ndarray:
+    """Offsets of n points that would cover each other, from -``width`` to ``width``; 0 of one."""
+    return width * np.linspace(-1, 1, n) if n > 1 else np.zeros(n)
+
+
+def row_shares(counts: pd.DataFrame) -> tuple[np.ndarray, np.ndarray]:
+    """Shares of each row, NaN of an empty one, and the counts as text."""
+    values = counts.to_numpy(float)
+    total = values.sum(axis=1, keepdims=True)
+    share = np.divide(values, total, out=np.full(values.shape, np.nan), where=total > 0)
+    return share, np.vectorize(lambda v: f"{v:.0f}", otypes=[object])(values)
 
 
 def pathways_of(table: pd.DataFrame) -> list[str]:
