@@ -15,7 +15,7 @@ from netlib.stimuli.base import LARGEST_SEED, Stimulus, texture
 
 __all__ = ["NATURAL_GAIN", "PHOTOS", "NaturalMovie"]
 
-#: Photographs hold less energy at the scale of the LGN's filters than a MotionCloud: by this an LGN is turned up for them.
+#: Photographs hold less energy at the scale of the LGN's filters than a MotionCloud: the LGN is turned up for them.
 NATURAL_GAIN = 3.0
 
 #: Photographs inside the scikit-image wheel: nothing is downloaded.
