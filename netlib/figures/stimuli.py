@@ -22,8 +22,8 @@ from netlib.figures.activity import RING_PLACES as PLACES
 from netlib.figures.activity import check_populations, check_window, closed, finish_legend, prepare_ring, ring_rates
 from netlib.figures.style import COLOURS, colour_of, dashes_of, name_of, new_figure, styled
 from netlib.recordings.recording import Recording
-from netlib.stimuli.base import Stimulus
 from netlib.stimuli.movie import Movie
+from netlib.stimuli.stimulus import Stimulus
 
 __all__ = ["animate", "plot_montage"]
 
