@@ -20,7 +20,7 @@ PIP_INSTALL = $(BIN)/python -m pip install -qq --disable-pip-version-check -c co
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo test test-slow notebooks explore docs figs bench lint format install loggabor clean distclean
+.PHONY: help demo test test-slow notebooks explore docs figs bench typecheck lint format install loggabor clean distclean
 
 help: ## print this list
 	@echo "make ..."
@@ -55,7 +55,10 @@ figs: notebooks ## rebuild figs/ from the executed notebooks
 bench: $(STAMPS)/all ## run the benchmarks, write what they measured into docs/performance.md
 	$(BIN)/python benchmarks/report.py
 
-lint: $(STAMPS)/all ## ruff, and no output stored in a notebook
+typecheck: $(STAMPS)/all ## mypy on the core
+	$(BIN)/python -m mypy
+
+lint: typecheck ## ruff and mypy, and no output stored in a notebook
 	$(BIN)/ruff check $(SOURCES)
 	$(BIN)/ruff format --check $(SOURCES)
 	$(BIN)/nbstripout --verify $(ALL_NOTEBOOKS)
@@ -68,7 +71,7 @@ format: $(STAMPS)/all ## what lint asks for, done
 install: $(STAMPS)/all ## only fill .venv with netlib and everything it can use
 
 clean: ## remove what was built, keep .venv
-	rm -rf $(BUILD) dist *.egg-info .pytest_cache .ruff_cache .hypothesis
+	rm -rf $(BUILD) dist *.egg-info .mypy_cache .pytest_cache .ruff_cache .hypothesis
 	find netlib tests benchmarks dev -name __pycache__ -type d -prune -exec rm -rf {} +
 
 distclean: clean ## remove .venv too

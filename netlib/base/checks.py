@@ -1,6 +1,6 @@
-"""Validation of public parameters: every error names the parameter, its value, its unit and the legal range.
+"""Checks of what a user passes: each returns the value, or raises an error that names it, its unit and what is legal.
 
-Nothing here knows about neurons. All other rooms may import it.
+They stand at the edge, in public constructors, functions and readers; what lies behind them is trusted.
 """
 
 from __future__ import annotations
@@ -23,16 +23,6 @@ __all__ = [
     "check_type",
     "on_grid",
 ]
-
-
-def _describe_range(low: float | None, high: float | None, low_open: bool, high_open: bool) -> str:
-    left = "(-inf" if low is None else f"{'(' if low_open else '['}{low:g}"
-    right = "inf)" if high is None else f"{high:g}{')' if high_open else ']'}"
-    return f"{left}, {right}"
-
-
-def _with_unit(value: Any, unit: str) -> str:
-    return f"{value!r} {unit}".rstrip()
 
 
 def check_number(
@@ -77,7 +67,7 @@ def check_number(
     ...
     ValueError: rate = -3 Hz is out of range: it must be in [0, inf) Hz
     """
-    legal = f"{_describe_range(low, high, low_open, high_open)} {unit}".rstrip()
+    legal = _range(low, high, unit, low_open, high_open)
     if isinstance(value, bool) or not isinstance(value, Real):
         raise TypeError(f"{name} = {value!r} is not a number: it must be in {legal}")
     number = float(value)
@@ -87,7 +77,8 @@ def check_number(
     if high is not None:
         bad = bad or number > high or (high_open and number == high)
     if bad:
-        raise ValueError(f"{name} = {_with_unit(value, unit)} is out of range: it must be in {legal}")
+        shown = f"{value!r} {unit}".rstrip()
+        raise ValueError(f"{name} = {shown} is out of range: it must be in {legal}")
     return number
 
 
@@ -110,8 +101,7 @@ def check_integer(name: str, value: Any, low: int | None = None, high: int | Non
     """
     whole = isinstance(value, Integral) or (isinstance(value, Real) and float(value).is_integer())
     if isinstance(value, bool) or not whole:
-        legal = f"{_describe_range(low, high, False, False)} {unit}".rstrip()
-        raise TypeError(f"{name} = {value!r} is not a whole number: it must be in {legal}")
+        raise TypeError(f"{name} = {value!r} is not a whole number: it must be in {_range(low, high, unit)}")
     check_number(name, int(value), unit, low, high)
     return int(value)
 
@@ -187,7 +177,6 @@ def check_array(
         raise ValueError(f"{name} is empty (shape {array.shape}): it must hold at least one value")
     if ndim is not None and array.ndim != ndim:
         raise ValueError(f"{name} has {array.ndim} dimensions (shape {array.shape}): it must have {ndim}")
-    legal = f"{_describe_range(low, high, False, False)} {unit}".rstrip()
     bad = ~np.isfinite(array)
     if low is not None:
         bad |= array < low
@@ -197,16 +186,8 @@ def check_array(
         where = tuple(int(i) for i in np.argwhere(bad)[0])
         at = ", ".join(map(str, where))
         number = f"{array[where]:g} {unit}".rstrip()
-        raise ValueError(f"{name}[{at}] = {number} is out of range: it must be in {legal}")
+        raise ValueError(f"{name}[{at}] = {number} is out of range: it must be in {_range(low, high, unit)}")
     return array
-
-
-def _looks_like_radians(value: float) -> bool:
-    """Tell whether a number is, to machine precision, a simple fraction of pi, as no hand-typed degree is."""
-    turns = value / math.pi
-    if value == 0 or abs(turns) > 2:
-        return False
-    return abs(turns - float(Fraction(turns).limit_denominator(360))) < 1e-13
 
 
 def check_orientation(name: str, value: Any) -> float:
@@ -257,3 +238,18 @@ def on_grid(name: str, value: float, step: float, unit: str = "ms") -> float:
             f"the nearest is {steps * step:g} {unit}"
         )
     return steps * step
+
+
+def _range(low: float | None, high: float | None, unit: str, low_open: bool = False, high_open: bool = False) -> str:
+    """The legal range as text, such as ``(0, 10] ms``."""
+    left = "(-inf" if low is None else f"{'(' if low_open else '['}{low:g}"
+    right = "inf)" if high is None else f"{high:g}{')' if high_open else ']'}"
+    return f"{left}, {right} {unit}".rstrip()
+
+
+def _looks_like_radians(value: float) -> bool:
+    """Tell whether a number is, to machine precision, a simple fraction of pi, as no hand-typed degree is."""
+    turns = value / math.pi
+    if value == 0 or abs(turns) > 2:
+        return False
+    return abs(turns - float(Fraction(turns).limit_denominator(360))) < 1e-13

@@ -11,6 +11,8 @@ holds ``exp{[cos 2d - 1] / B^2}``, whose standard deviation is ``B / 2``: see :f
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 from numpy.typing import ArrayLike
 
@@ -18,9 +20,9 @@ from netlib.base.checks import check_integer
 
 __all__ = [
     "B_theta_from_hwhh",
-    "B_theta_from_kappa",
     "B_theta_from_ring2018",
     "B_theta_max_hwhh",
+    "FloatOrArray",
     "distance",
     "hwhh_from_B_theta",
     "kappa_from_B_theta",
@@ -30,17 +32,16 @@ __all__ = [
     "wrap",
 ]
 
+#: A number where all arguments are numbers, else an array; type checkers cannot tell which.
+FloatOrArray = Any
+
 LN2 = np.log(2.0)
 
 #: Above this bandwidth (degrees) the profile never falls to half of its peak: it has no HWHH.
 B_theta_max_hwhh = float(np.degrees(np.sqrt(1 / (2 * LN2))))
 
 
-def _scalar(array: np.ndarray) -> np.ndarray | float:
-    return float(array) if np.ndim(array) == 0 else array
-
-
-def wrap(theta: ArrayLike) -> np.ndarray | float:
+def wrap(theta: ArrayLike) -> FloatOrArray:
     """Wrap angles (degrees) to [0, 180).
 
     Examples
@@ -52,7 +53,7 @@ def wrap(theta: ArrayLike) -> np.ndarray | float:
     return _scalar(np.where(wrapped >= 180.0, 0.0, wrapped))
 
 
-def signed_distance(a: ArrayLike, b: ArrayLike) -> np.ndarray | float:
+def signed_distance(a: ArrayLike, b: ArrayLike) -> FloatOrArray:
     """Signed orientation distance ``a - b`` (degrees), in (-90, 90].
 
     Examples
@@ -63,7 +64,7 @@ def signed_distance(a: ArrayLike, b: ArrayLike) -> np.ndarray | float:
     return _scalar(90.0 - np.mod(90.0 - (np.asarray(a, float) - np.asarray(b, float)), 180.0))
 
 
-def distance(a: ArrayLike, b: ArrayLike) -> np.ndarray | float:
+def distance(a: ArrayLike, b: ArrayLike) -> FloatOrArray:
     """Absolute orientation distance (degrees), in [0, 90].
 
     Examples
@@ -91,7 +92,7 @@ def preferred_orientations(n: int) -> np.ndarray:
     return 180.0 * np.arange(n) / n
 
 
-def von_mises(theta: ArrayLike, preferred: ArrayLike = 0.0, B_theta: ArrayLike = 15.0) -> np.ndarray | float:
+def von_mises(theta: ArrayLike, preferred: ArrayLike = 0.0, B_theta: ArrayLike = 15.0) -> FloatOrArray:
     """Von Mises profile of period 180 degrees, 1 at its peak.
 
     ``exp{[cos 2(theta - preferred) - 1] / (4 B^2)}`` with B in radians (MotionClouds' convention).
@@ -112,7 +113,7 @@ def von_mises(theta: ArrayLike, preferred: ArrayLike = 0.0, B_theta: ArrayLike =
     return _scalar(np.exp((np.cos(delta) - 1) * kappa_from_B_theta(B_theta)))
 
 
-def kappa_from_B_theta(B_theta: ArrayLike) -> np.ndarray | float:
+def kappa_from_B_theta(B_theta: ArrayLike) -> FloatOrArray:
     """Concentration ``kappa = 1 / (4 B^2)`` (B in radians) of the von Mises on the doubled angle.
 
     Examples
@@ -124,19 +125,7 @@ def kappa_from_B_theta(B_theta: ArrayLike) -> np.ndarray | float:
     return _scalar(1.0 / (4.0 * B**2))
 
 
-def B_theta_from_kappa(kappa: ArrayLike) -> np.ndarray | float:
-    """Bandwidth (degrees) of a von Mises of concentration ``kappa`` on the doubled angle.
-
-    Examples
-    --------
-    >>> round(B_theta_from_kappa(kappa_from_B_theta(15.0)), 6)
-    15.0
-    """
-    with np.errstate(divide="ignore"):
-        return _scalar(np.degrees(0.5 / np.sqrt(np.asarray(kappa, float))))
-
-
-def hwhh_from_B_theta(B_theta: ArrayLike, reference: str = "zero") -> np.ndarray | float:
+def hwhh_from_B_theta(B_theta: ArrayLike, reference: str = "zero") -> FloatOrArray:
     """Half width at half height (degrees) of the profile of bandwidth ``B_theta``, exactly.
 
     Parameters
@@ -166,7 +155,7 @@ def hwhh_from_B_theta(B_theta: ArrayLike, reference: str = "zero") -> np.ndarray
     return _scalar(np.where(legal, np.degrees(np.arccos(np.where(legal, cosine, 0))) / 2, np.nan))
 
 
-def B_theta_from_hwhh(hwhh: ArrayLike) -> np.ndarray | float:
+def B_theta_from_hwhh(hwhh: ArrayLike) -> FloatOrArray:
     """Bandwidth (degrees) of the profile that falls to half its peak at ``hwhh`` (degrees, in (0, 90]).
 
     Examples
@@ -178,7 +167,7 @@ def B_theta_from_hwhh(hwhh: ArrayLike) -> np.ndarray | float:
     return _scalar(np.degrees(np.sqrt((1 - cosine) / (4 * LN2))))
 
 
-def B_theta_from_ring2018(b: ArrayLike) -> np.ndarray | float:
+def B_theta_from_ring2018(b: ArrayLike) -> FloatOrArray:
     """Bandwidth (degrees) of a profile written ``exp{[cos 2d - 1] / b^2}``: half of ``b``.
 
     Examples
@@ -187,3 +176,7 @@ def B_theta_from_ring2018(b: ArrayLike) -> np.ndarray | float:
     15.0
     """
     return _scalar(np.asarray(b, float) / 2)
+
+
+def _scalar(array: np.ndarray) -> FloatOrArray:
+    return float(array) if np.ndim(array) == 0 else array

@@ -21,8 +21,8 @@ from netlib.base.checks import check_array, check_number
 from netlib.calcium.baselines import noise_level, running_baseline
 from netlib.calcium.indicators import GCAMP6F, INDICATORS, Indicator, calcium_trace, noise_sd
 from netlib.recordings.recording import Recording, Trace
-from netlib.stimuli.base import Blank
 from netlib.stimuli.protocol import Protocol
+from netlib.stimuli.stimulus import Blank
 
 __all__ = ["JointRecording", "forward_fit", "load_joint_recordings"]
 

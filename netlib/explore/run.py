@@ -21,9 +21,9 @@ from netlib.lgn.frontend import LGN
 from netlib.lgn.rates import ChannelRates
 from netlib.networks import RingParameters
 from netlib.recordings import Recording, record_ring
-from netlib.stimuli.base import Stimulus
 from netlib.stimuli.movie import Movie
 from netlib.stimuli.protocol import Protocol
+from netlib.stimuli.stimulus import Stimulus
 from netlib.tuning import decode_recording, fit_tuning, isi_cv2, response_counts, tuning_curves, tuning_table
 
 __all__ = ["ORIENTATIONS", "Bump", "Measures", "Result", "compute", "shown_movie", "tuning_protocol", "turned_rates"]

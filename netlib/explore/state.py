@@ -12,8 +12,8 @@ from netlib.base.checks import check_choice, check_integer, check_number, check_
 from netlib.networks import SHAPES, Delay, RingParameters, VogelsSprekeler, preset, set_values, with_ratio
 from netlib.networks.kernels import DistanceDecay, VonMises
 from netlib.stimuli import Grating, MotionCloud, NaturalMovie
-from netlib.stimuli.base import LARGEST_SEED, Stimulus
 from netlib.stimuli.natural import NATURAL_GAIN
+from netlib.stimuli.stimulus import LARGEST_SEED, Stimulus
 
 __all__ = ["LIMITS", "NETWORKS", "PLASTICITY", "STIMULI", "ExplorerState", "Limit", "to_python"]
 

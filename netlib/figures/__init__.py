@@ -4,9 +4,10 @@ No function shows, closes or registers a figure with pyplot: each returns what i
 """
 
 from netlib.figures.activity import plot_orientation_time, plot_raster, plot_ring_activity
+from netlib.figures.animation import animate
 from netlib.figures.plasticity import plot_stdp_window
 from netlib.figures.schematic import plot_schematic
-from netlib.figures.stimuli import animate, plot_montage
+from netlib.figures.stimuli import plot_montage
 from netlib.figures.style import COLOURS, PALETTE, save
 from netlib.figures.tuning import plot_population_tuning, plot_tuning_grid
 

@@ -6,19 +6,20 @@ import base64
 import html
 import json
 import os
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from io import BytesIO
 from pathlib import Path
 from typing import Any
 
+import matplotlib
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from netlib.base.checks import check_choice, check_integer, check_number, check_type
 from netlib.base.provenance import atomic_write, jsonable
-from netlib.figures.style import STYLE
+from netlib.figures.style import STYLE, whole_figure
 
 __all__ = ["Facts", "Image", "Section", "Table", "write_report"]
 
@@ -212,7 +213,11 @@ def _contents(sections: list[Section]) -> str:
 
 def _section(number: int, section: Section) -> str:
     """Heading and items of a section."""
-    draw = {Image: _image, Table: _table, Facts: lambda item: _facts(item.summary, item.value)}
+    draw: dict[type, Callable[[Any], str]] = {
+        Image: _image,
+        Table: _table,
+        Facts: lambda item: _facts(item.summary, item.value),
+    }
     body = [
         f"<p>{html.escape(item)}</p>" if isinstance(item, str) else draw[type(item)](item) for item in section.items
     ]
@@ -235,13 +240,9 @@ def _image(image: Image) -> str:
 def _bytes_of(image: Image) -> tuple[bytes, str]:
     """Content and media type of an image."""
     if isinstance(image.source, Figure | Axes):
-        import matplotlib
-
-        source = image.source
-        figure = source.get_figure(root=True) if isinstance(source, Axes) else source
         buffer = BytesIO()
         with matplotlib.rc_context(STYLE):
-            figure.savefig(buffer, format="png", dpi=image.dpi)
+            whole_figure(image.source).savefig(buffer, format="png", dpi=image.dpi)
         return buffer.getvalue(), "image/png"
     path = Path(image.source)
     kind = MEDIA[check_choice("format of the image", path.suffix.lower(), MEDIA)]

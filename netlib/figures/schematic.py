@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from lazyarray import larray
@@ -134,7 +135,7 @@ def plot_schematic(parameters: RingParameters, ax: Axes | None = None) -> Axes:
         fans[name] = projection_profile(connection, parameters.size(pre), parameters.size(post), pre == post)
     for row, radii in enumerate(wheels):
         if row:
-            ax.add_artist(ax.get_legend())
+            ax.add_artist(ax.get_legend())  # type: ignore[arg-type]  # _draw_wheel has just made it
             ax.text(-1.7, 1.76 - HEIGHT * row, "The second ring, and around it the first")
         _draw_wheel(ax, parameters, fans, radii, -HEIGHT * row)
     ax.set_title(f"{parameters.name}: {parameters.excitatory.model}", loc="left")
@@ -143,18 +144,9 @@ def plot_schematic(parameters: RingParameters, ax: Axes | None = None) -> Axes:
 
 def _draw_wheel(ax: Axes, parameters: RingParameters, fans: dict[str, Fan], radii: dict[str, float], y: float) -> None:
     """One ring around (0, y), what drives it, the projections onto it, and its legend."""
+    mark: dict[str, Any] = {"lw": 0, "marker": "_", "mew": 2.5, "ms": 9}
     handles = [
-        Line2D(
-            [],
-            [],
-            color=colour_of(p),
-            lw=0,
-            marker="_",
-            mew=2.5,
-            ms=9,
-            label=f"{parameters.size(p)} {name_of(p)} cells",
-        )
-        for p in radii
+        Line2D([], [], color=colour_of(p), label=f"{parameters.size(p)} {name_of(p)} cells", **mark) for p in radii
     ]
     onto = ("E2", "I2") if "E2" in radii else ("E", "I")
     own = [name for name in fans if name.split("_to_")[1] in onto]

@@ -26,16 +26,10 @@ PALETTE = ("#000000", "#E69F00", "#56B4E9", "#009E73", "#F0E442", "#0072B2", "#D
 COLOURS = {"E": "#D55E00", "I": "#0072B2", "input": "#009E73", "E2": "#E69F00", "I2": "#56B4E9"}
 #: Line style of each population: colour is never the only cue.
 DASHES = {"E": "-", "I": (0, (5, 1.5)), "input": (0, (1.5, 1.2)), "E2": "-", "I2": (0, (5, 1.5))}
-NAMES = {
-    "E": "excitatory (E)",
-    "I": "inhibitory (I)",
-    "input": "input",
-    "E2": "excitatory (E2)",
-    "I2": "inhibitory (I2)",
-}
+NAMES = {"E": "excitatory (E)", "I": "inhibitory (I)", "E2": "excitatory (E2)", "I2": "inhibitory (I2)"}
 FORMATS = (".pdf", ".png", ".svg")
 
-STYLE = {
+STYLE: dict[Any, Any] = {  # matplotlib's types know its settings by name
     "font.size": 9.0,
     "axes.titlesize": 9.0,
     "axes.labelsize": 9.0,
@@ -93,6 +87,20 @@ def new_axes(ax: Axes | None, width: float, height: float, projection: str | Non
     return ax
 
 
+def whole_figure(drawn: Figure | Axes) -> Figure:
+    """A figure, or the one that axes are in.
+
+    Raises
+    ------
+    ValueError
+        If the axes were removed from theirs.
+    """
+    figure = drawn.get_figure(root=True) if isinstance(drawn, Axes) else drawn
+    if figure is None:
+        raise ValueError("the axes are in no figure: there is nothing to write")
+    return figure
+
+
 def colour_of(population: str) -> str:
     """Colour of a population; one not known here gets the same colour every time."""
     others = ("#CC79A7", "#56B4E9", "#E69F00")
@@ -142,8 +150,7 @@ def save(
     ValueError
         If the ending of the path is none of the three.
     """
-    check_type("figure", figure, (Figure, Axes))
-    figure = figure.get_figure(root=True) if isinstance(figure, Axes) else figure
+    figure = whole_figure(check_type("figure", figure, (Figure, Axes)))
     suffix = check_choice("format", Path(path).suffix.lower(), FORMATS)
     dpi = check_number("dpi", dpi, "dots per inch", 10, 2000)
     facts = json.dumps(jsonable(provenance)) if provenance else ""

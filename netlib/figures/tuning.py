@@ -108,8 +108,8 @@ def _draw_cell(ax: Axes, curve: pd.DataFrame, row: pd.Series, colour: str) -> No
     ax.errorbar(curve["orientation"], curve["rate"], sem, fmt="o", ms=3.2, lw=0.9, color="0.2", capsize=0)
     theta = np.linspace(0, 180, 361)
     if np.isfinite([row.baseline, row.amplitude, row.preferred, row.B_theta]).all():
-        style = {"ls": "-", "alpha": 1.0} if row.success else {"ls": ":", "alpha": 0.7}
-        ax.plot(theta, fitted(row, theta), color=colour, lw=1.6, gid="fit", **style)
+        style, alpha = ("-", 1.0) if row.success else (":", 0.7)
+        ax.plot(theta, fitted(row, theta), style, alpha=alpha, color=colour, lw=1.6, gid="fit")
     if row.success:
         ax.axvline(row.preferred, color=colour, lw=0.7, ls=(0, (2, 2)), zorder=0)
     ax.set(xlim=(-6, 186), xticks=[0, 45, 90, 135, 180], ylim=(0, None))

@@ -260,9 +260,9 @@ def pool(signed: np.ndarray, positions: tuple[ReceptiveFields, ...]) -> np.ndarr
     >>> pool(signed, receptive_fields(32, 32, 4, 0.1, 0.05, 15.0, 1)).round(2)[:, 0].tolist()
     [0.0, 0.01, 1.0, 0.01]
     """
-    total = 0.0
+    total: np.ndarray | float = 0.0
     for here in positions:
         patch = signed[:, here.rows, here.columns].reshape(len(signed), -1)
         even, odd = np.split(here.fields @ patch.T, 2)
         total = total + np.hypot(even, odd)
-    return total / len(positions)
+    return np.asarray(total / len(positions))

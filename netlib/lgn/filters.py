@@ -1,4 +1,7 @@
-"""Centre-surround receptive fields (difference of Gaussians) and local contrast, as separable sums."""
+"""What an LGN cell does to a movie: centre and surround and local contrast in space, a biphasic kernel in time.
+
+Space is summed separably, as two products with banded matrices; the response in time to frames that are held is exact.
+"""
 
 from __future__ import annotations
 
@@ -18,15 +21,10 @@ __all__ = [
     "check_sigmas",
     "dog_gain",
     "dog_kernel",
-    "dog_profile",
     "dog_response",
     "hold_matrix",
     "local_contrast_moments",
 ]
-
-
-# -------------------- Centre-surround receptive fields (difference of Gaussians) and local contrast, as separable ...
-
 
 #: Half-width of the window of a Gaussian, in standard deviations: the tail beyond is below 6e-7 of the mass.
 WINDOW = 5.0
@@ -51,43 +49,12 @@ def check_sigmas(sigma_centre: float, sigma_surround: float) -> None:
     check_number("sigma_surround", sigma_surround, "px", sigma_centre, 200, low_open=True)
 
 
-def dog_profile(r: ArrayLike, sigma_centre: float = 1.0, sigma_surround: float = 1.2) -> np.ndarray:
-    """Difference of Gaussians of an ON cell at distance ``r`` (px) from its centre.
-
-    ``D(r) = exp(-r^2 / 2 sc^2) / sc^2 - exp(-r^2 / 2 ss^2) / ss^2`` (Rodieck 1965, Vision Res 5:583). Its
-    integral over the plane is 0. An OFF cell has ``-D``. With the defaults D(0) = 0.3056, it crosses zero
-    at 1.55 px and has its minimum of -0.040 at 2.18 px.
-
-    Examples
-    --------
-    >>> dog_profile([0.0, 1.55, 2.18]).round(3).tolist()
-    [0.306, -0.001, -0.04]
-    """
-    check_sigmas(sigma_centre, sigma_surround)
-    r2 = np.asarray(r, float) ** 2
-    return np.exp(-r2 / (2 * sigma_centre**2)) / sigma_centre**2 - np.exp(-r2 / (2 * sigma_surround**2)) / (
-        sigma_surround**2
-    )
-
-
-def _gaussian(sigma: float, radius: int) -> np.ndarray:
-    x = np.arange(-radius, radius + 1)
-    return np.exp(-(x**2) / (2 * sigma**2))
-
-
-def _surround_weight(sigma_centre: float, sigma_surround: float, radius: int) -> float:
-    """Weight of the surround that makes the sampled kernel sum to exactly 0 (1 in the continuum)."""
-    centre = _gaussian(sigma_centre, radius).sum() / sigma_centre
-    surround = _gaussian(sigma_surround, radius).sum() / sigma_surround
-    return float((centre / surround) ** 2)
-
-
-def _radius(sigma: float) -> int:
-    return int(np.ceil(WINDOW * sigma))
-
-
 def dog_kernel(sigma_centre: float = 1.0, sigma_surround: float = 1.2) -> np.ndarray:
-    """Difference of Gaussians on the pixel grid, balanced: it sums to 0 to rounding.
+    """Receptive field of an ON cell, a difference of Gaussians on the pixel grid (Rodieck 1965, Vision Res 5:583).
+
+    ``D(r) = exp(-r^2 / 2 sc^2) / sc^2 - exp(-r^2 / 2 ss^2) / ss^2``, the surround weighted so that the grid sums to 0
+    to rounding. An OFF cell has ``-D``. With the defaults D(0) = 0.3056, D crosses zero at 1.55 px and has its minimum
+    of -0.040 at 2.18 px.
 
     Returns
     -------
@@ -118,21 +85,6 @@ def dog_gain(frequency: float, sigma_centre: float = 1.0, sigma_surround: float 
     kernel = dog_kernel(sigma_centre, sigma_surround)
     x = np.arange(kernel.shape[0]) - kernel.shape[0] // 2
     return float(abs(kernel.sum(axis=0) @ np.cos(2 * np.pi * frequency * x)))
-
-
-@lru_cache(maxsize=32)
-def _band(size: int, sigma: float, radius: int) -> np.ndarray:
-    """Matrix (size, size) of a 1-D Gaussian filter whose window is cut at ``radius`` px."""
-    offset = np.subtract.outer(np.arange(size), np.arange(size))
-    band = np.where(np.abs(offset) <= radius, np.exp(-(offset**2) / (2 * sigma**2)), 0.0).astype(np.float32)
-    band.setflags(write=False)
-    return band
-
-
-def _smooth(frames: np.ndarray, sigma: float, radius: int) -> np.ndarray:
-    """Sum of the frames under a Gaussian window of unit height, at every pixel; 0 beyond the border."""
-    height, width = frames.shape[-2:]
-    return _band(height, sigma, radius) @ frames @ _band(width, sigma, radius)
 
 
 def dog_response(frames: np.ndarray, sigma_centre: float = 1.0, sigma_surround: float = 1.2) -> np.ndarray:
@@ -197,7 +149,38 @@ def local_contrast_moments(frames: np.ndarray, sigma: float) -> tuple[np.ndarray
     return _smooth(frames, sigma, radius) / mass, _smooth(frames**2, sigma, radius) / mass
 
 
-# -------------------- The biphasic temporal kernel of the LGN, and its exact response to frames that are held
+def _gaussian(sigma: float, radius: int) -> np.ndarray:
+    x = np.arange(-radius, radius + 1)
+    return np.exp(-(x**2) / (2 * sigma**2))
+
+
+def _surround_weight(sigma_centre: float, sigma_surround: float, radius: int) -> float:
+    """Weight of the surround that makes the sampled kernel sum to exactly 0 (1 in the continuum)."""
+    centre = _gaussian(sigma_centre, radius).sum() / sigma_centre
+    surround = _gaussian(sigma_surround, radius).sum() / sigma_surround
+    return float((centre / surround) ** 2)
+
+
+def _radius(sigma: float) -> int:
+    return int(np.ceil(WINDOW * sigma))
+
+
+@lru_cache(maxsize=32)
+def _band(size: int, sigma: float, radius: int) -> np.ndarray:
+    """Matrix (size, size) of a 1-D Gaussian filter whose window is cut at ``radius`` px."""
+    offset = np.subtract.outer(np.arange(size), np.arange(size))
+    band = np.where(np.abs(offset) <= radius, np.exp(-(offset**2) / (2 * sigma**2)), 0.0).astype(np.float32)
+    band.setflags(write=False)
+    return band
+
+
+def _smooth(frames: np.ndarray, sigma: float, radius: int) -> np.ndarray:
+    """Sum of the frames under a Gaussian window of unit height, at every pixel; 0 beyond the border."""
+    height, width = frames.shape[-2:]
+    return _band(height, sigma, radius) @ frames @ _band(width, sigma, radius)
+
+
+# ---------------------------------------------------------------- time
 
 
 @dataclass(frozen=True)

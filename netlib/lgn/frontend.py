@@ -25,7 +25,7 @@ class LGN:
     """Retina and LGN as a front end: ON and OFF cells on every pixel, pooled into orientation channels.
 
     1. Linear response L of an ON cell on every pixel: difference of Gaussians (:mod:`netlib.lgn.filters`) and
-       biphasic temporal kernel (:mod:`netlib.lgn.filters`). OFF cells have -L. Frames are held, and the
+       biphasic temporal kernel. OFF cells have -L. Frames are held, and the
        temporal integral of held frames is exact. L is scaled so that a full-contrast grating of
        spatial frequency ``sf_0`` at the best temporal frequency has amplitude 1.
     2. Contrast gain: L is multiplied by ``R(c) / c`` with R of :class:`ContrastResponse` and c the local contrast,

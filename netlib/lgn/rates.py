@@ -1,4 +1,7 @@
-"""Firing rates of orientation channels through time."""
+"""Firing rates of orientation channels: from a protocol alone, with contrast, at other orientations, and as spikes.
+
+:func:`von_mises_rates` is an idealised LGN, which needs no movie; :class:`netlib.lgn.frontend.LGN` sees one.
+"""
 
 from __future__ import annotations
 
@@ -13,9 +16,6 @@ from netlib.base.orientation import preferred_orientations, von_mises
 from netlib.stimuli.protocol import Protocol
 
 __all__ = ["ChannelRates", "ContrastResponse", "poisson_spikes", "von_mises_rates"]
-
-
-# -------------------- Firing rates of orientation channels through time
 
 
 @dataclass(frozen=True, eq=False)
@@ -116,9 +116,6 @@ class ChannelRates:
         return ChannelRates(np.maximum(weights @ self.rates, 0.0), self.dt, wanted)
 
 
-# -------------------- Spikes of inhomogeneous Poisson processes whose rates are constant within time bins
-
-
 def poisson_spikes(rates: ArrayLike, dt: float, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
     """Draw spikes from independent Poisson processes, exactly.
 
@@ -171,9 +168,6 @@ def poisson_spikes(rates: ArrayLike, dt: float, rng: np.random.Generator) -> tup
     return index[order].astype(np.int32), time[order]
 
 
-# -------------------- Saturation of a response with contrast: the Naka-Rushton curve as a divisive gain
-
-
 @dataclass(frozen=True)
 class ContrastResponse:
     """Contrast response ``R(c) = c^n (1 + c50^n) / (c^n + c50^n)``, scaled to 1 at full contrast.
@@ -217,9 +211,6 @@ class ContrastResponse:
     def __call__(self, contrast: ArrayLike) -> np.ndarray:
         """Response ``R(c)``, 0 at no contrast and 1 at full contrast."""
         return np.asarray(contrast) * self.gain(contrast)
-
-
-# -------------------- An idealised LGN: rates with von Mises tuning, straight from a protocol table
 
 
 def von_mises_rates(

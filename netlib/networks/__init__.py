@@ -18,8 +18,8 @@ from netlib.networks.parameters import (
 )
 from netlib.networks.plasticity import SHAPES, STDP, VogelsSprekeler
 from netlib.networks.presets import PRESETS, preset
-from netlib.networks.pynn import BACKENDS, open_simulator
 from netlib.networks.ring import ENGINES, Activity, run_ring, use_backend
+from netlib.networks.simulators import BACKENDS, open_simulator
 from netlib.networks.weights import Weights
 
 __all__ = [

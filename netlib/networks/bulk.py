@@ -5,7 +5,7 @@ hands NEST or Brian2 whole blocks of target cells: the same synapses, spikes and
 Anything but static synapses, NEST in more than one process, and NEURON go PyNN's own way.
 
 It relies on private parts of PyNN 0.13 (``_sources``, ``_connections``, ``nest_synapse_label``,
-``_brian2_synapses``), which ``tests/test_networks_bulk.py`` and ``tests/test_simulators.py`` watch.
+``_brian2_synapses``), which ``tests/core/test_networks_bulk.py`` and ``tests/core/test_simulators.py`` watch.
 """
 
 from __future__ import annotations
@@ -39,25 +39,29 @@ def bulk_connector(sim: Any, mask: larray | None = None, block: int = BLOCK_SYNA
     block : int
         Pairs of cells evaluated at a time.
     """
-    if sim.__name__ == "pyNN.brian2":
-        return _brian2_connector(sim, mask, block)
-    if sim.__name__ != "pyNN.nest":
+    if sim.__name__ not in ("pyNN.nest", "pyNN.brian2"):
         return pynn_connector(sim, mask)
-    import nest
+    connect_in_bulk = _connect_nest if sim.__name__ == "pyNN.nest" else _connect_brian2
+    base: Any = sim.AllToAllConnector if mask is None else sim.ArrayConnector
 
-    class BulkConnector(sim.AllToAllConnector if mask is None else sim.ArrayConnector):
+    class BulkConnector(base):
         """See :func:`bulk_connector`."""
 
         def connect(self, projection: Any) -> None:
-            if nest.num_processes > 1 or not isinstance(projection.synapse_type, sim.StaticSynapse):
+            if not (
+                isinstance(projection.synapse_type, sim.StaticSynapse) and connect_in_bulk(sim, projection, mask, block)
+            ):
                 super().connect(projection)
-            else:
-                _connect_in_blocks(nest, projection, mask, block)
 
     return BulkConnector() if mask is None else BulkConnector(mask)
 
 
-def _connect_in_blocks(nest: Any, projection: Any, mask: larray | None, block: int) -> None:
+def _connect_nest(sim: Any, projection: Any, mask: larray | None, block: int) -> bool:
+    """Connect, where NEST runs in a single process; False where it does not."""
+    import nest
+
+    if nest.num_processes > 1:
+        return False
     n_pre, n_post = projection.pre.size, projection.post.size
     space = projection.synapse_type.native_parameters
     space.shape = (n_pre, n_post)
@@ -88,6 +92,7 @@ def _connect_in_blocks(nest: Any, projection: Any, mask: larray | None, block: i
     projection._sources.update(pre_ids[connected].tolist())
     projection._connections = None
     projection._simulator.state.stale_connection_cache = True
+    return True
 
 
 def blocks(n_pre: int, n_post: int, block: int) -> Iterator[slice]:
@@ -120,20 +125,8 @@ def _values(parameter: larray, columns: slice, chosen: np.ndarray | None) -> np.
     return values.ravel() if chosen is None else values[chosen]
 
 
-def _brian2_connector(sim: Any, mask: larray | None, block: int) -> Any:
+def _connect_brian2(sim: Any, projection: Any, mask: larray | None, block: int) -> bool:
     """The same for Brian2, where PyNN sets the weight and the delay of every synapse by two calls each."""
-
-    class Brian2Connector(sim.AllToAllConnector if mask is None else sim.ArrayConnector):
-        def connect(self, projection: Any) -> None:
-            if isinstance(projection.synapse_type, sim.StaticSynapse):
-                _connect_brian2(projection, mask, block, sim.get_time_step())
-            else:
-                super().connect(projection)
-
-    return Brian2Connector() if mask is None else Brian2Connector(mask)
-
-
-def _connect_brian2(projection: Any, mask: larray | None, block: int, timestep: float) -> None:
     n_pre, n_post = projection.pre.size, projection.post.size
     space = projection.synapse_type.parameter_space  # in PyNN's units
     space.shape = (n_pre, n_post)
@@ -150,5 +143,7 @@ def _connect_brian2(projection: Any, mask: larray | None, block: int, timestep: 
     synapses.connect(i=np.concatenate(sources), j=np.concatenate(targets))
     # A trailing underscore: values in siemens or ampere, and in seconds.
     synapses.weight_ = np.concatenate(weights) * (1e-6 if projection.post.conductance_based else 1e-9)
+    timestep = sim.get_time_step()
     synapses.delay_ = np.round(np.concatenate(delays) / timestep) * timestep * 1e-3
     projection._n_connections += len(synapses)
+    return True

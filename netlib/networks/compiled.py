@@ -130,7 +130,7 @@ def _advance(
 
 
 class CompiledWeights:
-    """Access to the weights of a projection, as :class:`~netlib.networks.weights.SimulatorWeights` gives it.
+    """Access to the weights of a projection, as :class:`~netlib.networks.pynn.PyNNWeights` gives it.
 
     Examples
     --------
@@ -216,9 +216,10 @@ class CompiledRing:
         names = list(self.parameters.projections())
         parts = [synapse_arrays(self.parameters, name, seed) for name in names]
         spans = [tuple(self.span[p] for p in name.split("_to_")) for name in names]
-        source = np.concatenate([pre + s.start for (pre, *_), (s, _) in zip(parts, spans, strict=True)] or [[]])
-        target = np.concatenate([post + t.start for (_, post, *_), (_, t) in zip(parts, spans, strict=True)] or [[]])
-        weight, delay = (np.concatenate([part[k] for part in parts] or [[]]) for k in (2, 3))
+        none = [np.empty(0)]
+        source = np.concatenate([pre + s.start for (pre, *_), (s, _) in zip(parts, spans, strict=True)] or none)
+        target = np.concatenate([post + t.start for (_, post, *_), (_, t) in zip(parts, spans, strict=True)] or none)
+        weight, delay = (np.concatenate([part[k] for part in parts] or none) for k in (2, 3))
         order = np.argsort(source, kind="stable")
         place = np.empty(len(order), np.int64)
         place[order] = np.arange(len(order))

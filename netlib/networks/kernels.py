@@ -84,8 +84,10 @@ class Kernel:
     (None, None)
     """
 
-    #: Whether ``Connection.weight`` is the sum over the synapses onto a cell rather than the weight of each.
-    weight_is_total = False
+    @property
+    def weight_is_total(self) -> bool:
+        """Whether ``Connection.weight`` is the sum over the synapses onto a cell rather than the weight of each."""
+        return False
 
     def probability(self, n_pre: int, n_post: int) -> larray | None:
         """Connection probability of each pair, shape (n_pre, n_post); None where all pairs connect."""
@@ -273,7 +275,9 @@ def connection_mask(
     key = int(child(seed, "topology", name).generate_state(1, np.uint64)[0])
 
     def connected(i: np.ndarray, j: np.ndarray) -> np.ndarray:
-        drawn = True if probability is None else pair_uniform(key, i, j) < probability.base_value.function(i, j)
+        if probability is None:
+            return i != j
+        drawn = pair_uniform(key, i, j) < probability.base_value.function(i, j)
         return drawn if self_connections else drawn & (i != j)
 
     return pairwise(connected, n_pre, n_post)

@@ -76,7 +76,7 @@ class Learning:
     def ends(self) -> np.ndarray:
         """Times (ms) at which the simulator stops: every ``update`` where weights change, seldom elsewhere."""
         grid = np.arange(self.update, self.duration, self.update)
-        learning = np.array([self._learns(time - self.update) for time in grid], dtype=bool)
+        learning = np.array([self._learns(time - self.update) for time in grid.tolist()], dtype=np.bool_)
         seldom = np.arange(len(grid)) % 20 == 19
         grid = grid[learning | seldom]
         ends = np.unique(np.round(np.concatenate([grid, self.windows.ravel(), self.times]), 6))

@@ -1,4 +1,4 @@
-"""Parameters of a ring network: frozen, validated, with units.
+"""Parameters of a ring network, or of two rings the second of which hears only the first: frozen, checked, with units.
 
 Weights are magnitudes; the receptor decides the sign. Times in ms, potentials in mV, capacitances in nF,
 weights in uS (conductance cells) or nA (current cells).
@@ -9,7 +9,7 @@ from __future__ import annotations
 import dataclasses
 import json
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, ClassVar
 
 from netlib.base.checks import check_choice, check_integer, check_number, check_type, on_grid
 from netlib.lgn.frontend import LGN
@@ -28,9 +28,6 @@ __all__ = [
     "set_values",
     "with_ratio",
 ]
-
-
-# -------------------- Parameters of a ring network: frozen, validated, with units
 
 
 #: PyNN name of each cell model, with the parameters it takes beyond those of all models.
@@ -142,7 +139,9 @@ class Delay:
     @property
     def bounds(self) -> tuple[float, float]:
         """Shortest and longest delay (ms)."""
-        return (self.low, self.high) if self.sd > 0 else (self.mean, self.mean)
+        if self.sd == 0 or self.low is None or self.high is None:
+            return self.mean, self.mean
+        return self.low, self.high
 
     def check_step(self, timestep: float, name: str = "delay") -> None:
         """Raise ValueError unless the bounds are whole, non-zero numbers of time steps (ms)."""
@@ -262,8 +261,8 @@ class RingParameters:
     source: str = ""
 
     #: Cells that are simulated; the name of an inhibitory population starts with I.
-    populations = ("E", "I")
-    PROJECTIONS = ("input_to_E", "input_to_I", "E_to_E", "E_to_I", "I_to_E", "I_to_I")
+    populations: ClassVar[tuple[str, ...]] = ("E", "I")
+    PROJECTIONS: ClassVar[tuple[str, ...]] = ("input_to_E", "input_to_I", "E_to_E", "E_to_I", "I_to_E", "I_to_I")
 
     def __post_init__(self) -> None:
         for name in ("n_excitatory", "n_inhibitory", "n_input"):
@@ -347,7 +346,7 @@ def parse_value(value: Any) -> Any:
 
 def _replace(node: Any, tree: dict[str, Any], path: str) -> Any:
     """Replace all the values of a branch at once, so that they are checked together."""
-    if not dataclasses.is_dataclass(node):
+    if not dataclasses.is_dataclass(node) or isinstance(node, type):
         raise ValueError(f"{path}.{next(iter(tree))} is unknown: {path} = {node!r} has no parts")
     changes = {}
     for name, value in tree.items():
@@ -357,8 +356,7 @@ def _replace(node: Any, tree: dict[str, Any], path: str) -> Any:
     return dataclasses.replace(node, **changes)
 
 
-# -------------------- Two rings: the first hears the input, the second only the first, through convergent ...
-
+# ---------------------------------------------------------------- two rings
 
 FEED_FORWARD = ("E_to_E2", "E_to_I2", "I_to_E2")
 SECOND = ("E2_to_E2", "E2_to_I2", "I2_to_E2", "I2_to_I2")
@@ -441,7 +439,8 @@ class TwoRings(RingParameters):
 
     def without_second_recurrence(self) -> TwoRings:
         """The same network without connections inside the second ring."""
-        return dataclasses.replace(self, **dict.fromkeys(SECOND))
+        nothing: dict[str, Any] = dict.fromkeys(SECOND)
+        return dataclasses.replace(self, **nothing)
 
     def without_feedforward_inhibition(self) -> TwoRings:
         """The same network without the inhibition of E2 by the first ring (``I_to_E2``)."""
@@ -457,7 +456,7 @@ class TwoRings(RingParameters):
         ValueError
             If a feed-forward kernel has no bandwidth and number of connections to keep.
         """
-        changes = {}
+        changes: dict[str, Any] = {}
         for name in FEED_FORWARD:
             connection = getattr(self, name)
             if connection is None:
@@ -512,7 +511,8 @@ def with_ratio(parameters: RingParameters, ratio: float) -> RingParameters:
 
 def _spread(connection: Connection, change: float) -> Connection:
     """The same total weight onto a cell, from ``change`` times as many presynaptic cells."""
-    kernel, plasticity = connection.kernel, connection.plasticity
+    kernel: Any = connection.kernel
+    plasticity = connection.plasticity
     if kernel.weight_is_total:
         return connection
     if getattr(kernel, "in_degree", None) is not None:

@@ -1,9 +1,12 @@
-"""Rules of synaptic plasticity: what a pair of spikes does to a weight.
+"""Rules of synaptic plasticity, and the synapses that follow them: what a pair of spikes does to a weight.
 
-Conventions. Weights are magnitudes in [0, w_max], for excitatory and inhibitory synapses alike. A positive
+Weights are magnitudes in [0, w_max], for excitatory and inhibitory synapses alike. A positive
 amplitude potentiates and a negative one depresses, on either side of the window: ``A_plus`` is for a presynaptic
 spike followed by a postsynaptic one, ``A_minus`` for the reverse. Every pair of spikes counts (all-to-all), each
 through traces that its own synapse keeps. The window is that of the spikes as they reach the synapse.
+
+The simulators' own rules are not used: outside A_plus >= 0 >= A_minus (in this convention) NEST's scales with the wrong
+bound and leaves [0, w_max], and it keeps ``tau_minus`` in the postsynaptic cell, one for all projections onto it.
 """
 
 from __future__ import annotations
@@ -17,10 +20,10 @@ from numpy.typing import ArrayLike
 
 from netlib.base.checks import check_array, check_number
 
-__all__ = ["SHAPES", "STDP", "Synapses", "VogelsSprekeler", "check_native", "native_synapse"]
+__all__ = ["SHAPES", "STDP", "Synapses", "VogelsSprekeler"]
 
-
-# -------------------- Rules of synaptic plasticity: what a pair of spikes does to a weight
+#: Two spikes closer than this reach a synapse together (ms), well below a time step.
+TOGETHER = 1e-6
 
 
 @dataclass(frozen=True)
@@ -68,6 +71,9 @@ class STDP:
     mu: float = 1.0
     dendritic: float = 1.0
 
+    #: Change at each presynaptic spike whatever the postsynaptic cell does (fraction of w_max).
+    offset = 0.0
+
     def __post_init__(self) -> None:
         for name in ("A_plus", "A_minus"):
             check_number(name, getattr(self, name), "(fraction of w_max)", -1, 1)
@@ -84,10 +90,7 @@ class STDP:
         """Rule from amplitudes in PyNN's and NEST's sense, where a positive ``A_minus`` depresses."""
         return cls(A_plus, -A_minus, tau_plus, tau_minus, w_max, **others)
 
-    #: Change at each presynaptic spike whatever the postsynaptic cell does (fraction of w_max).
-    offset = 0.0
-
-    def change(self, amplitude: ArrayLike, weight: ArrayLike) -> np.ndarray:
+    def change(self: STDP | VogelsSprekeler, amplitude: ArrayLike, weight: ArrayLike) -> np.ndarray:
         """Change (uS or nA) of weights by a signed amplitude (fraction of w_max), clipped at the bounds."""
         u = np.asarray(weight, dtype=float) / self.w_max
         amplitude = np.asarray(amplitude, dtype=float)
@@ -213,79 +216,7 @@ SHAPES = {
 }
 
 
-def native_synapse(sim: Any, rule: STDP, weight: float, delay: float) -> Any:
-    """The same rule as a PyNN synapse that the simulator updates itself (NEST's ``stdp_synapse``).
-
-    Raises
-    ------
-    ValueError
-        If the simulator's rule would be another: it clips and scales rightly only where pre before post potentiates
-        and post before pre depresses, with an all-dendritic delay.
-
-    Examples
-    --------
-    >>> native_synapse(None, STDP(A_plus=0.01, A_minus=0.01), 0.1, 1.0)
-    Traceback (most recent call last):
-    ...
-    ValueError: rule = STDP(A_plus=0.01, A_minus=0.01, tau_plus=37.5, tau_minus=30.0, w_max=0.2, ...
-    """
-    if not isinstance(rule, STDP) or rule.A_plus < 0 or rule.A_minus > 0:
-        raise ValueError(
-            f"rule = {rule!r} has no native synapse: outside A_plus >= 0 >= A_minus a simulator's own STDP scales with "
-            "the wrong bound and leaves [0, w_max]; give it to Connection.plasticity instead"
-        )
-    if rule.dendritic != 1:
-        raise ValueError(f"dendritic = {rule.dendritic:g} has no native synapse: it must be 1")
-    if rule.mu not in (0, 1):
-        raise ValueError(f"mu = {rule.mu:g} has no native synapse in PyNN: it must be 0 or 1")
-    bounds = sim.MultiplicativeWeightDependence if rule.mu else sim.AdditiveWeightDependence
-    return sim.STDPMechanism(
-        sim.SpikePairRule(tau_plus=rule.tau_plus, tau_minus=rule.tau_minus, A_plus=rule.A_plus, A_minus=-rule.A_minus),
-        bounds(w_min=0.0, w_max=rule.w_max),
-        weight=weight,
-        delay=delay,
-        dendritic_delay_fraction=1.0,
-    )
-
-
-def check_native(rules: dict[str, STDP]) -> None:
-    """Refuse native projections onto one population that differ in ``tau_minus``.
-
-    NEST keeps ``tau_minus`` in the postsynaptic cell: the projection made last sets it for all the others, silently.
-    The rules of :attr:`Connection.plasticity` keep their own and need no such check.
-
-    Parameters
-    ----------
-    rules : dict
-        Rule of each projection, by name, such as ``{"E_to_E": rule, "I_to_E": rule}``.
-
-    Raises
-    ------
-    ValueError
-        Naming two projections that disagree.
-
-    Examples
-    --------
-    >>> check_native({"E_to_E": STDP(tau_minus=30.0), "I_to_E": STDP(tau_minus=20.0)})
-    Traceback (most recent call last):
-    ...
-    ValueError: E_to_E and I_to_E have tau_minus = 30 and 20 ms: on NEST's own synapses it belongs ...
-    """
-    seen: dict[str, str] = {}
-    for name, rule in rules.items():
-        other = seen.setdefault(name.split("_to_")[1], name)
-        if rules[other].tau_minus != rule.tau_minus:
-            raise ValueError(
-                f"{other} and {name} have tau_minus = {rules[other].tau_minus:g} and {rule.tau_minus:g} ms: on NEST's "
-                "own synapses it belongs to the postsynaptic cell, so both must have the same"
-            )
-
-
-# -------------------- The engine of plasticity: traces and weights of synapses, advanced over a stretch of time ...
-
-
-#: Two spikes closer than this reach a synapse together (ms), well below a time step.
-TOGETHER = 1e-6
+# ---------------------------------------------------------------- synapses that follow a rule
 
 
 @njit(cache=True)
@@ -359,7 +290,6 @@ class Synapses:
 
     Examples
     --------
-    >>> from netlib.networks.plasticity import STDP
     >>> synapse = Synapses(STDP(), np.array([0]), np.array([0]), np.array([1.0]), np.array([0.1]), 1, 1)
     >>> synapse.advance((np.array([0]), np.array([10.0])), (np.array([0]), np.array([15.0])), stop=50.0)
     >>> synapse.weight.round(5).tolist()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 
@@ -124,7 +125,7 @@ def internship2019_learning() -> RingParameters:
         "input_to_E": "causal", "input_to_I": "anticausal", "E_to_E": "symmetric_plus",
         "I_to_I": "symmetric_plus", "E_to_I": "causal", "I_to_E": "anticausal",
     }  # fmt: skip
-    learning = {}
+    learning: dict[str, Any] = {}
     for name, connection in static.projections().items():
         rule = dataclasses.replace(SHAPES[shapes[name]], w_max=2 * connection.weight)
         learning[name] = dataclasses.replace(connection, plasticity=rule)
@@ -211,7 +212,7 @@ def internship2019_two_rings() -> TwoRings:
     left out here.
     """
     ring = internship2019_final()
-    relay = Connection(OneToOne(), 0.5, ring.input_to_E.delay)
+    relay = Connection(OneToOne(), 0.5, ring.projections()["input_to_E"].delay)
     return TwoRings.on(
         ring,
         n_excitatory2=ring.n_excitatory,

@@ -1,425 +1,20 @@
-"""A ring network in PyNN: populations, projections, what is recorded, and access to it while it runs."""
+"""A ring network in PyNN: built, run, and read as flat arrays."""
 
 from __future__ import annotations
 
-import contextlib
-import fcntl
-import importlib
-import importlib.util
-import logging
-import math
-import os
-import shutil
-import subprocess
-import sys
-import sysconfig
-import warnings
-from collections.abc import Iterable, Iterator
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from netlib.base.checks import check_choice, check_integer, check_number
 from netlib.base.seeds import stream
 from netlib.networks.bulk import bulk_connector, pynn_connector
 from netlib.networks.drive import SpikeDrive
 from netlib.networks.kernels import connection_mask
-from netlib.networks.parameters import Cell, Connection, RingParameters
+from netlib.networks.parameters import Connection, RingParameters
+from netlib.networks.simulators import run_slices, run_to, sampling_step, set_solver, source_times
 from netlib.networks.synapses import delay_array, weight_array
-from netlib.networks.weights import SimulatorWeights
 
-__all__ = [
-    "BACKENDS",
-    "PyNNRing",
-    "compile_mechanisms",
-    "integration_step",
-    "load",
-    "missing_tools",
-    "open_simulator",
-    "run_slices",
-    "run_to",
-    "sampling_step",
-    "set_solver",
-    "source_times",
-    "spikes_of",
-    "traces_of",
-]
-
-
-# -------------------- Where PyNN's Brian2 and NEURON differ from its NEST, and what makes them run the same ...
-
-
-#: NEURON's step is at most this fraction of the shortest synaptic time constant.
-NEURON_STEP = 0.01
-
-
-def integration_step(backend: str, timestep: float, cells: Iterable[Cell]) -> float:
-    """Time step of a simulator (ms) for a network whose delays and drive lie on steps of ``timestep`` (ms).
-
-    NEURON's fixed-step method holds a conductance at its value at the start of a step, which makes the charge of a
-    postsynaptic event ``dt / (2 tau_syn)`` too large: it gets a whole fraction of the time step, such that this is
-    at most 0.5 %.
-
-    Examples
-    --------
-    >>> integration_step("nest", 0.1, [Cell(tau_syn_E=3.0)]), integration_step("neuron", 0.1, [Cell(tau_syn_E=3.0)])
-    (0.1, 0.025)
-    """
-    if backend != "neuron":
-        return timestep
-    shortest = min(tau for cell in cells for tau in (cell.tau_syn_E, cell.tau_syn_I))
-    return timestep / math.ceil(timestep / (NEURON_STEP * shortest) - 1e-9)
-
-
-def set_solver(sim: Any, population: Any, cell: Cell) -> None:
-    """Give Brian2's cells a solver, a refractory period and a cut-off like those of NEST.
-
-    PyNN lets Brian2 choose, which takes Euler's method for conductances, counts the refractory period from the start of
-    the step in which the spike falls, one step too short, and cuts the spikes of the EIF 5 ``delta_T`` above
-    ``v_thresh`` wherever ``v_spike`` is.
-    """
-    if sim.__name__ != "pyNN.brian2":
-        return
-    group = population.brian2_group
-    group.state_updater.method_choice = "rk4" if cell.conductance_based else "exact"
-    if cell.tau_refrac > 0:
-        from brian2 import ms
-
-        group._refractory = (cell.tau_refrac + sim.get_time_step()) * ms
-    if cell.model.startswith("EIF"):
-        group.events["spike"] = f"v > {cell.v_spike!r}*mV"
-
-
-def source_times(sim: Any, times: np.ndarray, timestep: float) -> np.ndarray:
-    """Times (ms) to give a spike source so that its spikes leave at ``times``.
-
-    What Brian2 sends in a step acts from the end of that step: it is sent one step before.
-
-    Examples
-    --------
-    >>> from types import SimpleNamespace
-    >>> source_times(SimpleNamespace(__name__="pyNN.brian2"), np.array([1.0, 2.0]), 0.1).tolist()
-    [0.9, 1.9]
-    """
-    return np.maximum(times - timestep, 0.0) if sim.__name__ == "pyNN.brian2" else times
-
-
-def sampling_step(sim: Any, sampling: float, timestep: float) -> float:
-    """Interval (ms) at which to record for samples every ``sampling`` ms.
-
-    PyNN's Brian2 samples at the end of the first step of each interval: right only where an interval is a step.
-
-    Examples
-    --------
-    >>> from types import SimpleNamespace
-    >>> sampling_step(SimpleNamespace(__name__="pyNN.brian2"), 1.0, 0.1)
-    0.1
-    >>> sampling_step(SimpleNamespace(__name__="pyNN.nest"), 1.0, 0.1)
-    1.0
-    """
-    return timestep if sim.__name__ == "pyNN.brian2" else sampling
-
-
-def run_slices(sim: Any) -> int:
-    """In how many slices to run for a progress bar: Brian2 makes its code anew for each, in half a second.
-
-    Examples
-    --------
-    >>> from types import SimpleNamespace
-    >>> run_slices(SimpleNamespace(__name__="pyNN.brian2")), run_slices(SimpleNamespace(__name__="pyNN.nest"))
-    (1, 50)
-    """
-    return 1 if sim.__name__ == "pyNN.brian2" else 50
-
-
-# -------------------- Compile the mechanisms that PyNN's cells need in NEURON, once per installation
-
-
-def missing_tools() -> list[str]:
-    """What of the C compiler, the C++ compiler and make cannot be found; NEURON's ``nrnivmodl`` runs all three.
-
-    Compilers are those of the environment variables CC and CXX, else those that Python was built with.
-    """
-    tools = {name: os.environ.get(name) or sysconfig.get_config_var(name) or "" for name in ("CC", "CXX")}
-    kinds = {"C compiler": tools["CC"], "C++ compiler": tools["CXX"], "make": "make"}
-    return [f"{kind} ({tool})" for kind, tool in kinds.items() if not shutil.which((tool.split() or ["?"])[0])]
-
-
-def compile_mechanisms(folder: Path | None = None) -> None:
-    """Run ``nrnivmodl`` in PyNN's folder of mechanisms unless that was done: half a minute.
-
-    PyNN 0.13 does so itself at its first import, but only where ``nrnivmodl`` is on the PATH, without a reason when
-    it fails, and two processes at a time would disturb each other: here the second waits for the first.
-
-    Parameters
-    ----------
-    folder : Path, optional
-        Folder of ``.mod`` files; by default PyNN's own.
-
-    Raises
-    ------
-    ImportError
-        If PyNN, NEURON or a compiler is missing, or the compilation fails; the message says which.
-    """
-    if folder is None:
-        pynn = importlib.util.find_spec("pyNN")
-        if pynn is None:
-            raise ImportError("PyNN is not installed")
-        folder = Path(pynn.origin).parent / "neuron" / "nmodl"
-    if _done(folder):
-        return
-    program = shutil.which("nrnivmodl", path=os.pathsep.join([sysconfig.get_path("scripts"), os.environ["PATH"]]))
-    if program is None:
-        raise ImportError("NEURON is not installed: its program nrnivmodl is not found")
-    missing = missing_tools()
-    if missing:
-        raise ImportError(
-            f"NEURON must compile PyNN's mechanisms once, and there is no {' and no '.join(missing)}. "
-            "On Debian or Ubuntu: apt install build-essential"
-        )
-    try:
-        with open(folder / "compile.lock", "w") as lock:
-            fcntl.flock(lock, fcntl.LOCK_EX)
-            if not _done(folder):
-                ran = subprocess.run([program], cwd=folder, capture_output=True, text=True, check=False)
-                if ran.returncode or not _done(folder):
-                    said = "\n".join((ran.stdout + ran.stderr).splitlines()[-15:])
-                    raise ImportError(f"nrnivmodl failed on PyNN's mechanisms in {folder}:\n{said}")
-    except OSError as error:
-        raise ImportError(f"PyNN's mechanisms cannot be compiled in {folder}: {error}") from error
-
-
-def _done(folder: Path) -> bool:
-    """Whether there is what nrnivmodl makes last, its program ``special``, in the folder of an architecture."""
-    return any(folder.glob("*/special"))
-
-
-# -------------------- The life cycle of a PyNN simulator: quiet import, set-up, clean end, and errors that say ...
-
-
-#: Simulators that run a ring, and what to install for each.
-BACKENDS = {
-    "nest": "pip install 'nest-simulator==3.10.0'",
-    "brian2": "pip install 'netlib[brian2]'",
-    "neuron": "pip install 'netlib[neuron]', and C and C++ compilers and make for its mechanisms",
-}
-
-
-def load(backend: str = "nest") -> Any:
-    """Import a PyNN simulator by name, without its banner and without the one warning that means nothing.
-
-    NEURON compiles PyNN's mechanisms the first time (half a minute). Brian2 is set to its NumPy target, which needs
-    no compiler: a ring of a few hundred cells runs sooner than its C++ code is compiled. To have compiled code, set
-    ``brian2.prefs.codegen.target = "cython"`` before.
-
-    Parameters
-    ----------
-    backend : {"nest", "brian2", "neuron"}
-        Name of the simulator.
-
-    Raises
-    ------
-    ValueError
-        If the name is unknown.
-    ImportError
-        If it is not installed or cannot start; the message says what to install.
-    """
-    check_choice("backend", backend, BACKENDS)
-    os.environ.setdefault("PYNEST_QUIET", "1")
-    os.environ.setdefault("OMP_WAIT_POLICY", "passive")
-    os.environ.setdefault("NEURON_MODULE_OPTIONS", "-nogui")
-    try:
-        with warnings.catch_warnings(), _quiet():
-            _ignore_known_warnings()
-            if backend == "neuron":
-                compile_mechanisms()
-            if backend == "brian2":
-                _set_brian2()
-            return importlib.import_module(f"pyNN.{backend}")
-    except Exception as error:
-        raise ImportError(
-            f"backend = {backend!r} cannot be loaded ({type(error).__name__}: {error}). "
-            f"To install it: {BACKENDS[backend]}"
-        ) from error
-
-
-def _set_brian2() -> None:
-    hook = sys.excepthook
-    import brian2
-
-    sys.excepthook = hook  # Brian2 calls any error of any program one of its own
-    if brian2.prefs.codegen.target == "auto":
-        brian2.prefs.codegen.target = "numpy"
-
-
-def _worth_saying(record: logging.LogRecord) -> bool:
-    """False for what PyNN says of every current-based cell on NEST: that its synaptic currents start at 0."""
-    return "setting an initial value for I_syn" not in record.getMessage()
-
-
-def _ignore_known_warnings() -> None:
-    # PyNN tries to compile an extension that only synapse types unused here need.
-    warnings.filterwarnings("ignore", message=".*(nest-config|cmake|NEST extensions|extension).*")
-    # PyNN 0.13 calls functions that NEST 3.10 deprecates.
-    warnings.filterwarnings("ignore", message="(?s).*(backward compatibility|future version of NEST).*")
-    warnings.filterwarnings("ignore", message="mpi4py not available")
-    logging.getLogger("PyNN").addFilter(_worth_saying)
-    warnings.simplefilter("ignore", DeprecationWarning)
-
-
-@contextlib.contextmanager
-def _quiet() -> Iterator[None]:
-    """Send what C++ code prints to nowhere, for the time of an import or a set-up."""
-    saved = os.dup(1)
-    try:
-        with open(os.devnull, "wb") as nowhere:
-            os.dup2(nowhere.fileno(), 1)
-        yield
-    finally:
-        os.dup2(saved, 1)
-        os.close(saved)
-
-
-def _sources_on_grid() -> None:
-    """Have NEST's spike sources round times to its time base (1 us) and then up to a step, as its own cells do.
-
-    PyNN asks for precise times and takes the shortest delay off each: what is left of rounding, 1e-16 ms, then
-    puts one spike in a hundred a step late.
-    """
-    import nest
-
-    nest.SetDefaults("spike_generator", {"precise_times": False, "allow_offgrid_times": True})
-
-
-@contextlib.contextmanager
-def open_simulator(
-    backend: str = "nest",
-    *,
-    timestep: float = 0.1,
-    min_delay: float = 1.0,
-    max_delay: float = 1.0,
-    threads: int = 1,
-    seed: int = 1,
-) -> Iterator[Any]:
-    """Set a PyNN simulator up, and end it whatever happens.
-
-    One simulation at a time and one fresh set-up each: populations of an earlier one are dead.
-
-    Parameters
-    ----------
-    backend : {"nest", "brian2", "neuron"}
-        Name of the simulator.
-    timestep : float
-        Integration step (ms).
-    min_delay, max_delay : float
-        Bounds of the synaptic delays (ms); the true minimum makes NEST faster.
-    threads : int
-        Threads of NEST; more than one pays only on an idle machine.
-    seed : int
-        Seed of the simulator's own generator.
-
-    Yields
-    ------
-    module
-        The PyNN simulator.
-    """
-    check_number("timestep", timestep, "ms", 0, low_open=True)
-    check_number("min_delay", min_delay, "ms", timestep)
-    check_number("max_delay", max_delay, "ms", min_delay)
-    check_integer("threads", threads, 1, 256)
-    check_choice("backend", backend, BACKENDS)
-    if threads > 1 and backend != "nest":
-        raise ValueError(f"threads = {threads} is for NEST alone: with backend = {backend!r} it must be 1")
-    sim = load(backend)
-    options: dict[str, Any] = {"timestep": timestep, "min_delay": min_delay, "max_delay": max_delay}
-    if backend == "nest":
-        options |= {"threads": threads, "rng_seed": seed, "spike_precision": "on_grid", "verbosity": "error"}
-    with warnings.catch_warnings():
-        _ignore_known_warnings()
-        sim.setup(**options)
-        if backend == "nest":
-            _sources_on_grid()
-        try:
-            yield sim
-        finally:
-            sim.end()
-
-
-def run_to(sim: Any, now: float, end: float) -> None:
-    """Run a simulator from time ``now``, where the last call left it, to time ``end`` (ms).
-
-    It is PyNN's ``run_until`` without its dozen questions to NEST about the time, of 2 ms each.
-    """
-    if sim.__name__ == "pyNN.nest":
-        sim.simulator.state.run(round(float(end) - float(now), 6))
-    else:
-        sim.run_until(float(end))
-
-
-# -------------------- Read spikes and traces out of a PyNN population as flat arrays: straight from NEST, through ...
-
-
-def spikes_of(sim: Any, population: Any, duration: float, since: float = 0.0) -> tuple[np.ndarray, np.ndarray]:
-    """Spikes of a population.
-
-    Parameters
-    ----------
-    sim : module
-        The PyNN simulator that runs it.
-    population : pyNN.Population
-        Its spikes were recorded.
-    duration : float
-        Later spikes are left out (ms): NEST runs a little longer than asked.
-    since : float
-        Earlier spikes are left out (ms).
-
-    Returns
-    -------
-    index, time : ndarray, shape (n_spikes,)
-        Cell and time (ms) of each, sorted by time, then by cell.
-    """
-    if sim.__name__ == "pyNN.nest":
-        events = population.recorder._spike_detector.device.events
-        first = int(population.all_cells[0])
-        index, time = np.asarray(events["senders"]) - first, np.asarray(events["times"])
-    else:
-        trains = population.get_data("spikes").segments[0].spiketrains
-        index = np.concatenate([np.full(len(t), t.annotations["source_index"]) for t in trains] or [np.empty(0)])
-        time = np.concatenate([t.rescale("ms").magnitude for t in trains] or [np.empty(0)])
-        if sim.__name__ == "pyNN.brian2":  # dates a spike by the start of its step, the others by the end
-            time = time + sim.get_time_step()
-    if since > 0:
-        late = time >= since - 1e-6
-        index, time = index[late], time[late]
-    index, time = index.astype(np.int32), np.round(time.astype(float), 6)
-    keep = time <= duration
-    order = np.lexsort((index[keep], time[keep]))
-    return index[keep][order], time[keep][order]
-
-
-def traces_of(sim: Any, population: Any, cells: np.ndarray, sampling: float, duration: float) -> np.ndarray:
-    """Membrane potentials of some cells (mV), shape (n_cells, n_samples), the first sample at time 0."""
-    n_samples = int(np.floor(duration / sampling + 1e-9)) + 1
-    if sim.__name__ != "pyNN.nest":
-        signal = population[cells].get_data("v").segments[0].filter(name="v")[0]
-        every = round(sampling / float(signal.sampling_period.rescale("ms")))
-        values = np.asarray(signal.magnitude)[::every].T[:, :n_samples].astype(np.float32)
-        if sim.__name__ == "pyNN.neuron" and (n_samples - 1) * sampling > duration - 1e-6:
-            # Rounding makes NEURON stop before it samples the end, and PyNN repeats the sample before.
-            values[:, -1] = [cell._cell.seg.v for cell in population[cells]]
-        return values
-    events = population.recorder._multimeter.device.events
-    row = np.searchsorted(np.asarray(population.all_cells[cells], np.int64), np.asarray(events["senders"]))
-    column = np.round(np.asarray(events["times"]) / sampling).astype(int)
-    values = np.full((len(cells), n_samples), np.nan, dtype=np.float32)
-    keep = column < n_samples
-    values[row[keep], column[keep]] = np.asarray(events["V_m"])[keep]
-    values[:, 0] = np.atleast_1d(population.initial_values["v"].evaluate())[cells]  # a number where there is one cell
-    return values
-
-
-# -------------------- A ring network in PyNN: populations, projections, what is recorded, and access to it while ...
+__all__ = ["PyNNRing", "PyNNWeights", "spikes_of", "traces_of"]
 
 
 class PyNNRing:
@@ -470,9 +65,9 @@ class PyNNRing:
         """Number of cells."""
         return self.populations[population].size
 
-    def weights(self, projection: str) -> SimulatorWeights:
+    def weights(self, projection: str) -> PyNNWeights:
         """Access to the weights of a projection."""
-        return SimulatorWeights(self.sim, self.projections[projection])
+        return PyNNWeights(self.sim, self.projections[projection])
 
     def run_to(self, now: float, end: float) -> None:
         """Advance from time ``now``, where the last call left it, to time ``end`` (ms)."""
@@ -532,3 +127,137 @@ def _project(
         receptor_type="inhibitory" if inhibitory else "excitatory",
         label=name,
     )
+
+
+class PyNNWeights:
+    """Access to the weights of a PyNN projection as flat magnitudes, in order of ``pre``, then ``post``.
+
+    On NEST all weights are read or set in one call; elsewhere PyNN's ``projection.get`` and ``set`` do it.
+
+    Attributes
+    ----------
+    pre, post : ndarray of int, shape (n_synapses,)
+        Cells each synapse connects.
+    """
+
+    def __init__(self, sim: Any, projection: Any) -> None:
+        self.sim, self.projection = sim, projection
+        inhibitory = projection.receptor_type == "inhibitory"
+        self.sign = -1.0 if inhibitory and not projection.post.conductance_based else 1.0
+        if sim.__name__ == "pyNN.nest":
+            self.sign = 1000.0 * (-1.0 if inhibitory else 1.0)  # NEST's unit (nS or pA) and sign
+            self.handle = self._connections()
+            pre, post = (
+                np.asarray(cells, dtype=np.int64) - int(population.all_cells[0])
+                for cells, population in (
+                    (list(self.handle.sources()), projection.pre),
+                    (list(self.handle.targets()), projection.post),
+                )
+            )
+        else:
+            pre, post, _ = self._listed("weight")
+        self.order = np.lexsort((post, pre))
+        self.pre, self.post = pre[self.order], post[self.order]
+
+    def refreshed(self) -> PyNNWeights:
+        """The same after the simulator may have renumbered its connections, as NEST does at its first step."""
+        fresh = type(self)(self.sim, self.projection)
+        if not (np.array_equal(fresh.pre, self.pre) and np.array_equal(fresh.post, self.post)):
+            raise RuntimeError(f"the synapses of {self.projection.label} changed during the simulation")
+        return fresh
+
+    def get(self) -> np.ndarray:
+        """Weights, shape (n_synapses,) (uS or nA)."""
+        return self._read("weight") / self.sign
+
+    def delays(self) -> np.ndarray:
+        """Delays, shape (n_synapses,) (ms)."""
+        return np.round(self._read("delay"), 9)
+
+    def set(self, values: np.ndarray) -> None:
+        """Set all weights (uS or nA), shape (n_synapses,)."""
+        if self.sim.__name__ == "pyNN.nest":
+            native = np.empty(len(values))
+            native[self.order] = values * self.sign
+            self.handle.set([{"weight": value} for value in native.tolist()])  # faster than weight=native
+            return
+        matrix = np.zeros((self.projection.pre.size, self.projection.post.size))
+        matrix[self.pre, self.post] = values * self.sign
+        self.projection.set(weight=matrix)
+
+    def _read(self, name: str) -> np.ndarray:
+        if self.sim.__name__ == "pyNN.nest":
+            return np.atleast_1d(np.asarray(self.handle.get(name), dtype=float))[self.order]
+        return self._listed(name)[2][self.order]
+
+    def _listed(self, name: str) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        table = np.asarray(self.projection.get([name], "list"), dtype=float).reshape(-1, 3)
+        return table[:, 0].astype(np.int64), table[:, 1].astype(np.int64), table[:, 2]
+
+    def _connections(self) -> Any:
+        import nest
+
+        return nest.GetConnections(
+            nest.NodeCollection(sorted(self.projection._sources)),
+            synapse_model=self.projection.nest_synapse_model,
+            synapse_label=self.projection.nest_synapse_label,
+        )
+
+
+def spikes_of(sim: Any, population: Any, duration: float, since: float = 0.0) -> tuple[np.ndarray, np.ndarray]:
+    """Spikes of a population.
+
+    Parameters
+    ----------
+    sim : module
+        The PyNN simulator that runs it.
+    population : pyNN.Population
+        Its spikes were recorded.
+    duration : float
+        Later spikes are left out (ms): NEST runs a little longer than asked.
+    since : float
+        Earlier spikes are left out (ms).
+
+    Returns
+    -------
+    index, time : ndarray, shape (n_spikes,)
+        Cell and time (ms) of each, sorted by time, then by cell.
+    """
+    if sim.__name__ == "pyNN.nest":
+        events = population.recorder._spike_detector.device.events
+        first = int(population.all_cells[0])
+        index, time = np.asarray(events["senders"]) - first, np.asarray(events["times"])
+    else:
+        trains = population.get_data("spikes").segments[0].spiketrains
+        index = np.concatenate([np.full(len(t), t.annotations["source_index"]) for t in trains] or [np.empty(0)])
+        time = np.concatenate([t.rescale("ms").magnitude for t in trains] or [np.empty(0)])
+        if sim.__name__ == "pyNN.brian2":  # dates a spike by the start of its step, the others by the end
+            time = time + sim.get_time_step()
+    if since > 0:
+        late = time >= since - 1e-6
+        index, time = index[late], time[late]
+    index, time = index.astype(np.int32), np.round(time.astype(float), 6)
+    keep = time <= duration
+    order = np.lexsort((index[keep], time[keep]))
+    return index[keep][order], time[keep][order]
+
+
+def traces_of(sim: Any, population: Any, cells: np.ndarray, sampling: float, duration: float) -> np.ndarray:
+    """Membrane potentials of some cells (mV), shape (n_cells, n_samples), the first sample at time 0."""
+    n_samples = int(np.floor(duration / sampling + 1e-9)) + 1
+    if sim.__name__ != "pyNN.nest":
+        signal = population[cells].get_data("v").segments[0].filter(name="v")[0]
+        every = round(sampling / float(signal.sampling_period.rescale("ms")))
+        values = np.asarray(signal.magnitude)[::every].T[:, :n_samples].astype(np.float32)
+        if sim.__name__ == "pyNN.neuron" and (n_samples - 1) * sampling > duration - 1e-6:
+            # Rounding makes NEURON stop before it samples the end, and PyNN repeats the sample before.
+            values[:, -1] = [cell._cell.seg.v for cell in population[cells]]
+        return values
+    events = population.recorder._multimeter.device.events
+    row = np.searchsorted(np.asarray(population.all_cells[cells], np.int64), np.asarray(events["senders"]))
+    column = np.round(np.asarray(events["times"]) / sampling).astype(int)
+    values = np.full((len(cells), n_samples), np.nan, dtype=np.float32)
+    keep = column < n_samples
+    values[row[keep], column[keep]] = np.asarray(events["V_m"])[keep]
+    values[:, 0] = np.atleast_1d(population.initial_values["v"].evaluate())[cells]  # a number where there is one cell
+    return values

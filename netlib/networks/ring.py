@@ -1,4 +1,4 @@
-"""Build a ring network, run it on a drive, and bring its spikes and potentials back as flat arrays."""
+"""Run a ring network on a drive, in any engine, and bring its spikes and potentials back as flat arrays."""
 
 from __future__ import annotations
 
@@ -17,64 +17,15 @@ from netlib.base.checks import check_choice, check_integer, check_number, check_
 from netlib.base.seeds import simulator_seed
 from netlib.networks.drive import SpikeDrive
 from netlib.networks.parameters import RingParameters
-from netlib.networks.pynn import BACKENDS, PyNNRing, integration_step, open_simulator
+from netlib.networks.pynn import PyNNRing
+from netlib.networks.simulators import BACKENDS, integration_step, open_simulator
 from netlib.networks.weights import Weights
 
 __all__ = ["ENGINES", "Activity", "chosen_backend", "run_ring", "use_backend"]
 
-
-# -------------------- Which engine runs a network: named at each call, or for a whole block of code
-
-
 #: The PyNN simulators, the compiled engine, and the choice between it and NEST.
 ENGINES = (*BACKENDS, "compiled", "auto")
 _DEFAULT: contextvars.ContextVar[str] = contextvars.ContextVar("netlib backend", default="nest")
-
-
-@contextlib.contextmanager
-def use_backend(backend: str) -> Iterator[None]:
-    """Have every network run by ``backend`` where the call names none.
-
-    Parameters
-    ----------
-    backend : {"nest", "brian2", "neuron", "compiled", "auto"}
-        The engine. "auto" is the compiled engine where it knows the cells of a network, else NEST.
-
-    Examples
-    --------
-    >>> from netlib.networks.presets import preset
-    >>> with use_backend("auto"):
-    ...     chosen_backend(None, preset("v1"))
-    'compiled'
-    >>> chosen_backend(None, preset("v1"))
-    'nest'
-    """
-    token = _DEFAULT.set(check_choice("backend", backend, ENGINES))
-    try:
-        yield
-    finally:
-        _DEFAULT.reset(token)
-
-
-def chosen_backend(backend: str | None, parameters: RingParameters) -> str:
-    """The engine that runs a network: the one named, else the default, with "auto" decided.
-
-    Examples
-    --------
-    >>> from netlib.networks.presets import preset
-    >>> chosen_backend("auto", preset("v1")), chosen_backend("brian2", preset("v1"))
-    ('compiled', 'brian2')
-    """
-    name = check_choice("backend", _DEFAULT.get() if backend is None else backend, ENGINES)
-    if name != "auto":
-        return name
-    from netlib.networks.compiled import SUPPORTED
-
-    known = all(parameters.cell(population).model in SUPPORTED for population in parameters.populations)
-    return "compiled" if known else "nest"
-
-
-# -------------------- Build a ring network, run it on a drive, and bring its spikes and potentials back as flat ...
 
 
 @dataclass(frozen=True, eq=False)
@@ -212,6 +163,49 @@ def run_ring(
         potentials = {p: (recorded[p], values) for p, values in ring.potentials().items()}
     spikes = {"input": (frozen.index, frozen.time), **spikes}
     return Activity(spikes, potentials, sampling, drive.duration, built - started, ran - built, history, backend)
+
+
+@contextlib.contextmanager
+def use_backend(backend: str) -> Iterator[None]:
+    """Have every network run by ``backend`` where the call names none.
+
+    Parameters
+    ----------
+    backend : {"nest", "brian2", "neuron", "compiled", "auto"}
+        The engine. "auto" is the compiled engine where it knows the cells of a network, else NEST.
+
+    Examples
+    --------
+    >>> from netlib.networks.presets import preset
+    >>> with use_backend("auto"):
+    ...     chosen_backend(None, preset("v1"))
+    'compiled'
+    >>> chosen_backend(None, preset("v1"))
+    'nest'
+    """
+    token = _DEFAULT.set(check_choice("backend", backend, ENGINES))
+    try:
+        yield
+    finally:
+        _DEFAULT.reset(token)
+
+
+def chosen_backend(backend: str | None, parameters: RingParameters) -> str:
+    """The engine that runs a network: the one named, else the default, with "auto" decided.
+
+    Examples
+    --------
+    >>> from netlib.networks.presets import preset
+    >>> chosen_backend("auto", preset("v1")), chosen_backend("brian2", preset("v1"))
+    ('compiled', 'brian2')
+    """
+    name = check_choice("backend", _DEFAULT.get() if backend is None else backend, ENGINES)
+    if name != "auto":
+        return name
+    from netlib.networks.compiled import SUPPORTED
+
+    known = all(parameters.cell(population).model in SUPPORTED for population in parameters.populations)
+    return "compiled" if known else "nest"
 
 
 @contextlib.contextmanager

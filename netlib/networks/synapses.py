@@ -92,12 +92,10 @@ def synapse_arrays(
     parts = []
     for columns in blocks(n_pre, n_post, block):
         size = columns.stop - columns.start
-        chosen = np.ones((n_pre, size), bool) if mask is None else np.asarray(mask[:, columns], bool)
-        pre, post = np.nonzero(chosen.reshape(n_pre, size))
+        chosen = np.ones((n_pre, size), bool) if mask is None else _block(mask, columns, size)
+        pre, post = np.nonzero(chosen)
         values = [
-            np.full(len(pre), float(v))
-            if np.isscalar(v)
-            else np.asarray(v[:, columns], float).reshape(n_pre, size)[chosen]
+            _block(v, columns, size)[chosen] if isinstance(v, larray) else np.full(len(pre), float(v))
             for v in (weight, delay)
         ]
         parts.append((pre.astype(np.int32), (post + columns.start).astype(np.int32), *values))

@@ -26,7 +26,8 @@ from netlib.networks.bulk import bulk_connector
 from netlib.networks.drive import SpikeDrive
 from netlib.networks.parameters import Cell
 from netlib.networks.plasticity import STDP, Synapses
-from netlib.networks.pynn import open_simulator, run_to, spikes_of
+from netlib.networks.pynn import spikes_of
+from netlib.networks.simulators import open_simulator, run_to
 from netlib.pathways.behaviour import GROUPS, merge_behaviours, state_at
 from netlib.pathways.session import PATHWAYS
 

@@ -1,4 +1,4 @@
-"""Recordings as Neo blocks, and back."""
+"""Recordings as Neo blocks or xarray datasets, and back."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import pandas as pd
 
 from netlib.base.checks import check_type
 from netlib.base.provenance import jsonable
-from netlib.recordings.nwb import decode_columns, encode_columns
+from netlib.recordings.columns import decode_columns, encode_columns
 from netlib.recordings.recording import Recording, Trace
 from netlib.stimuli.protocol import Protocol, rebuild
 
@@ -19,10 +19,6 @@ if TYPE_CHECKING:
     from neo import Block, Segment
 
 __all__ = ["from_neo", "from_xarray", "to_neo", "to_xarray"]
-
-
-# -------------------- Recordings as Neo blocks, and back
-
 
 #: Units of traces that Neo (the package quantities) knows; others are dimensionless there.
 KNOWN_UNITS = {"mV", "V", "nA", "pA", "nS", "uS", "Hz"}
@@ -203,7 +199,7 @@ def _neo_array(values: np.ndarray) -> np.ndarray:
     return values.astype("U") if values.dtype == object else values
 
 
-# -------------------- Recordings as xarray datasets, and back
+# ---------------------------------------------------------------- xarray
 
 
 def to_xarray(recording: Recording) -> xarray.Dataset:
@@ -224,7 +220,6 @@ def to_xarray(recording: Recording) -> xarray.Dataset:
 
     Examples
     --------
-    >>> import pandas as pd
     >>> shown = Protocol(pd.DataFrame({"onset": [0.0], "duration": [50.0]}))
     >>> units = pd.DataFrame({"population": ["E"], "orientation": [45.0]})
     >>> v = Trace(np.zeros((1, 51)), np.array([0]), 1.0, "mV")
@@ -250,11 +245,8 @@ def to_xarray(recording: Recording) -> xarray.Dataset:
         if suffix is None:
             suffix = f"_{name}" if grids else ""
             grids.append((suffix, trace))
-            coordinates[f"cell{suffix}"] = (
-                f"cell{suffix}",
-                np.asarray(trace.cells),
-                {"long_name": "number of the unit"},
-            )
+            about = {"long_name": "number of the unit"}
+            coordinates[f"cell{suffix}"] = (f"cell{suffix}", np.asarray(trace.cells), about)
             coordinates[f"time{suffix}"] = (f"time{suffix}", trace.times, {"units": "ms"})
         facts = {"units": trace.unit, "dt": float(trace.dt)}
         variables[f"trace_{name}"] = ((f"cell{suffix}", f"time{suffix}"), trace.values, facts)

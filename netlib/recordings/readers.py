@@ -18,90 +18,11 @@ from netlib.recordings.recording import Recording
 
 __all__ = ["load_objects", "read_caiman", "read_suite2p"]
 
-
-# -------------------- Object arrays in ``.npy`` files, read without running what a pickle might ask for
-
-
-def _path_text(*parts: str) -> str:
-    return os.path.join(*parts) if parts else ""
-
-
-def _encode(text: str, encoding: str) -> bytes:
-    if encoding != "latin1":
-        raise pickle.UnpicklingError(f"text encoded as {encoding!r} is not allowed")
-    return text.encode("latin1")
-
-
-def _allowed() -> dict[tuple[str, str], Callable[..., Any]]:
-    """What a pickle of arrays, dictionaries, numbers, dates and paths names, and what stands for it here."""
-    array = np._core.multiarray._reconstruct, np._core.multiarray.scalar
-    allowed: dict[tuple[str, str], Callable[..., Any]] = {
-        ("numpy", "ndarray"): np.ndarray,
-        ("numpy", "dtype"): np.dtype,
-        ("collections", "OrderedDict"): OrderedDict,
-        ("_codecs", "encode"): _encode,
-        **{("datetime", name): getattr(datetime, name) for name in ("datetime", "date", "timedelta", "timezone")},
-        **{(module, f"{kind}Path"): _path_text for module in PATHS for kind in ("Posix", "Windows", "PurePosix")},
-    }
-    for package in ("numpy.core", "numpy._core"):
-        allowed[f"{package}.multiarray", "_reconstruct"], allowed[f"{package}.multiarray", "scalar"] = array
-        allowed[f"{package}.numeric", "_frombuffer"] = np._core.numeric._frombuffer
-    return allowed
-
-
-#: Modules that pickles of paths name, by the version of Python that wrote them.
-PATHS = ("pathlib", "pathlib._local")
-
-
-class _Restricted(pickle.Unpickler):
-    """Unpickler that knows nothing but :func:`_allowed`."""
-
-    def __init__(self, file: BinaryIO) -> None:
-        super().__init__(file)
-        self.allowed = _allowed()
-
-    def find_class(self, module: str, name: str) -> Any:
-        if (module, name) in self.allowed:
-            return self.allowed[module, name]
-        raise pickle.UnpicklingError(f"it asks for {module}.{name}, which data have no use for")
-
-
-def load_objects(path: str | os.PathLike) -> np.ndarray:
-    """Array of objects in a ``.npy`` file: arrays, dictionaries, lists, numbers, text, dates; paths become text.
-
-    Such files are pickles, which can make a program run anything when they are loaded by ``np.load`` with
-    ``allow_pickle=True``. Here whatever is not plain data is refused. A file of plain numbers is read too.
-
-    Parameters
-    ----------
-    path : path
-        File written by ``np.save``.
-
-    Raises
-    ------
-    ValueError
-        If the file is damaged, or holds anything but data.
-    """
-    try:
-        with open(path, "rb") as file:
-            version = np.lib.format.read_magic(file)
-            read = np.lib.format.read_array_header_1_0 if version == (1, 0) else np.lib.format.read_array_header_2_0
-            shape, _, dtype = read(file)
-            if dtype.hasobject:
-                array = _Restricted(file).load()
-                return np.asarray(array).reshape(shape)
-        return np.load(path, allow_pickle=False)
-    except FileNotFoundError:
-        raise
-    except Exception as error:  # damaged pickles raise nearly anything
-        raise ValueError(f"path = {str(path)!r} is not a whole file of plain data: {error}") from error
-
-
-# -------------------- Results of the imaging pipelines CaImAn and Suite2p, read as recordings
-
-
 #: Traces among the estimates of CaImAn: name here, name there, unit.
 CAIMAN_TRACES = (("dff", "F_dff", "dF/F"), ("denoised", "C", "a.u."), ("events", "S", "a.u."))
+CAIMAN_NAMES = ("A", "C", "S", "F_dff", "YrA", "idx_components", "dims", "SNR_comp", "r_values")
+#: Modules that pickles of paths name, by the version of Python that wrote them.
+PATHS = ("pathlib", "pathlib._local")
 
 
 def read_caiman(
@@ -147,7 +68,7 @@ def read_caiman(
         with h5py.File(path, "r") as file:
             if "estimates" not in file:
                 raise ValueError(f"path = {str(path)!r} lacks 'estimates': CaImAn's results must hold it")
-            estimates = {name: _value(file["estimates"], name) for name in (*_NAMES, "A")}
+            estimates = {name: _value(file["estimates"], name) for name in CAIMAN_NAMES}
             dims = estimates["dims"] if estimates["dims"] is not None else _value(file, "dims")
             rate = rate if rate is not None else _value(file, "params/data/fr")
     except (OSError, RuntimeError) as error:
@@ -160,9 +81,6 @@ def read_caiman(
     return _components(
         estimates, dims, float(rate), accepted_only, allow_nan, {"file": Path(path).name, "source": "CaImAn"}
     )
-
-
-_NAMES = ("C", "S", "F_dff", "YrA", "idx_components", "dims", "SNR_comp", "r_values")
 
 
 def _value(group: Any, name: str) -> Any:
@@ -338,8 +256,8 @@ def _numbers(path: Path) -> np.ndarray:
 def _suite2p_rate(place: Path) -> float:
     for name in ("ops.npy", "settings.npy"):
         if (place / name).is_file():
-            options = load_objects(place / name)
-            options = options.item() if options.shape == () else None
+            stored = load_objects(place / name)
+            options = stored.item() if stored.shape == () else None
             if isinstance(options, dict) and options.get("fs") is not None:
                 return float(options["fs"])
     raise ValueError(f"folder = {str(place)!r} tells no frame rate ('fs' in ops.npy or settings.npy): pass rate, in Hz")
@@ -354,3 +272,79 @@ def _suite2p_centroids(path: Path, n: int) -> dict[str, np.ndarray]:
     except (KeyError, TypeError, ValueError) as error:
         raise ValueError(f"stat.npy lacks the centre of a ROI ({error}): each must have 'med', (y, x)") from error
     return {"x": centre[:, 1], "y": centre[:, 0]}
+
+
+# ---------------------------------------------------------------- pickles, read without running what they ask for
+
+
+def load_objects(path: str | os.PathLike) -> np.ndarray:
+    """Array of objects in a ``.npy`` file: arrays, dictionaries, lists, numbers, text, dates; paths become text.
+
+    Such files are pickles, which can make a program run anything when they are loaded by ``np.load`` with
+    ``allow_pickle=True``. Here whatever is not plain data is refused. A file of plain numbers is read too.
+
+    Parameters
+    ----------
+    path : path
+        File written by ``np.save``.
+
+    Raises
+    ------
+    ValueError
+        If the file is damaged, or holds anything but data.
+    """
+    try:
+        with open(path, "rb") as file:
+            version = np.lib.format.read_magic(file)
+            read = np.lib.format.read_array_header_1_0 if version == (1, 0) else np.lib.format.read_array_header_2_0
+            shape, _, dtype = read(file)
+            if dtype.hasobject:
+                array = _Restricted(file).load()
+                return np.asarray(array).reshape(shape)
+        return np.load(path, allow_pickle=False)
+    except FileNotFoundError:
+        raise
+    except Exception as error:  # damaged pickles raise nearly anything
+        raise ValueError(f"path = {str(path)!r} is not a whole file of plain data: {error}") from error
+
+
+def _path_text(*parts: str) -> str:
+    return os.path.join(*parts) if parts else ""
+
+
+def _encode(text: str, encoding: str) -> bytes:
+    if encoding != "latin1":
+        raise pickle.UnpicklingError(f"text encoded as {encoding!r} is not allowed")
+    return text.encode("latin1")
+
+
+def _allowed() -> dict[tuple[str, str], Callable[..., Any]]:
+    """What a pickle of arrays, dictionaries, numbers, dates and paths names, and what stands for it here."""
+    core: Any = np._core  # type: ignore[attr-defined]  # not shown in NumPy's types, but named in its pickles
+    array = core.multiarray._reconstruct, core.multiarray.scalar
+    allowed: dict[tuple[str, str], Callable[..., Any]] = {
+        ("numpy", "ndarray"): np.ndarray,
+        ("numpy", "dtype"): np.dtype,
+        ("collections", "OrderedDict"): OrderedDict,
+        ("_codecs", "encode"): _encode,
+        **{("datetime", name): getattr(datetime, name) for name in ("datetime", "date", "timedelta", "timezone")},
+        **{(module, f"{kind}Path"): _path_text for module in PATHS for kind in ("Posix", "Windows", "PurePosix")},
+    }
+    for package in ("numpy.core", "numpy._core"):
+        allowed[f"{package}.multiarray", "_reconstruct"], allowed[f"{package}.multiarray", "scalar"] = array
+        allowed[f"{package}.numeric", "_frombuffer"] = core.numeric._frombuffer
+    return allowed
+
+
+class _Restricted(pickle.Unpickler):
+    """Unpickler that knows nothing but :func:`_allowed`."""
+
+    def __init__(self, file: BinaryIO) -> None:
+        super().__init__(file)
+        self.allowed = _allowed()
+
+    def find_class(self, module: str, name: str) -> Any:
+        """What stands for a name that the pickle asks for."""
+        if (module, name) in self.allowed:
+            return self.allowed[module, name]
+        raise pickle.UnpicklingError(f"it asks for {module}.{name}, which data have no use for")

@@ -1,4 +1,7 @@
-"""One object for what was recorded, from a simulated network or a real one: spikes, traces, protocol, provenance."""
+"""One object for what was recorded, from a simulated network or a real one: spikes, traces, protocol, provenance.
+
+:func:`record_ring` records a simulated network while a protocol is shown to it.
+"""
 
 from __future__ import annotations
 
@@ -29,11 +32,7 @@ from netlib.stimuli.protocol import Protocol
 
 __all__ = ["Recording", "Trace", "record_ring"]
 
-
-# -------------------- One object for what was recorded, from a simulated network or a real one: spikes, traces, ...
-
-
-#: Arrays of which :class:`~netlib.networks.weights.Weights` are made, in order.
+#: Arrays of which :class:`~netlib.networks.weights.Weights` are made.
 PARTS = ("pre", "post", "delay", "times", "values")
 
 
@@ -209,7 +208,7 @@ class Recording:
             "traces": {name: {"dt": t.dt, "unit": t.unit} for name, t in self.traces.items()},
             "weights": {name: w.w_max for name, w in self.weights.items()},
         }
-        arrays = {f"trace_{name}": t.values for name, t in self.traces.items()}
+        arrays: dict[str, Any] = {f"trace_{name}": t.values for name, t in self.traces.items()}
         arrays |= {f"cells_{name}": t.cells for name, t in self.traces.items()}
         arrays |= {f"weights_{name}_{part}": getattr(w, part) for name, w in self.weights.items() for part in PARTS}
         text = json.dumps(jsonable(header))
@@ -252,13 +251,10 @@ class Recording:
             },
             provenance=header["provenance"],
             weights={
-                name: Weights(*(arrays[f"weights_{name}_{part}"] for part in PARTS), w_max=float(w_max))
+                name: Weights(**{part: arrays[f"weights_{name}_{part}"] for part in PARTS}, w_max=float(w_max))
                 for name, w_max in header.get("weights", {}).items()
             },
         )
-
-
-# -------------------- Record from a simulated ring network while a protocol is shown to it
 
 
 def record_ring(

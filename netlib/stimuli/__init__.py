@@ -3,22 +3,22 @@
 Orientations are those of the contours, in degrees: 0 is horizontal, 90 vertical, counter-clockwise as displayed.
 """
 
-from netlib.stimuli.base import Blank, Stimulus
 from netlib.stimuli.content import dominant_orientation, orientation_content
-from netlib.stimuli.gratings import Gabor, Grating, LogGabor
-from netlib.stimuli.motion_cloud import MotionCloud
-from netlib.stimuli.movie import Movie
-from netlib.stimuli.natural import PHOTOS, NaturalMovie
-from netlib.stimuli.noise import DenseNoise, Patch
-from netlib.stimuli.protocol import (
+from netlib.stimuli.designs import (
     B_THETAS,
-    Protocol,
     patch_grid,
     random_durations,
     shuffled_trials,
     variance_protocol,
     white_noise,
 )
+from netlib.stimuli.gratings import Gabor, Grating, LogGabor
+from netlib.stimuli.motion_cloud import MotionCloud
+from netlib.stimuli.movie import Movie
+from netlib.stimuli.natural import PHOTOS, NaturalMovie
+from netlib.stimuli.noise import DenseNoise, Patch
+from netlib.stimuli.protocol import Protocol
+from netlib.stimuli.stimulus import Blank, Stimulus
 
 __all__ = [
     "B_THETAS",

@@ -1,4 +1,4 @@
-"""Drifting sinusoidal grating."""
+"""Drifting or static waves behind a window: sinusoidal grating, Gabor and log-Gabor patches."""
 
 from __future__ import annotations
 
@@ -11,12 +11,9 @@ from typing import Any
 import numpy as np
 
 from netlib.base.checks import check_number
-from netlib.stimuli.base import DriftingStimulus, image_axes
+from netlib.stimuli.stimulus import DriftingStimulus, image_axes
 
 __all__ = ["Gabor", "Grating", "LogGabor"]
-
-
-# -------------------- Drifting sinusoidal grating
 
 
 @dataclass(frozen=True)
@@ -81,9 +78,6 @@ class Grating(DriftingStimulus):
         outside = (np.hypot(x, y) - self.aperture / 2) / max(self.edge, 1e-9)
         window = 0.5 - 0.5 * np.sin(np.pi * np.clip(outside, -0.5, 0.5))
         return wave * window.astype(np.float32)
-
-
-# -------------------- Static or drifting Gabor and log-Gabor patches
 
 
 @dataclass(frozen=True)

@@ -13,12 +13,13 @@ from __future__ import annotations
 import dataclasses
 import warnings
 from dataclasses import dataclass
+from typing import Self
 
 import numpy as np
 
 from netlib.base.checks import check_integer, check_number, check_orientation
 from netlib.base.seeds import stream
-from netlib.stimuli.base import LARGEST_SEED, Stimulus, image_axes, texture
+from netlib.stimuli.stimulus import LARGEST_SEED, Stimulus, image_axes, texture
 
 __all__ = ["MotionCloud"]
 
@@ -106,7 +107,7 @@ class MotionCloud(Stimulus):
             return float("nan")
         return float((self.theta - 90 + np.degrees(np.arctan2(self.V_Y, self.V_X))) % 360)
 
-    def reversed(self) -> MotionCloud:
+    def reversed(self) -> Self:
         """The same cloud drifting the opposite way.
 
         Raises

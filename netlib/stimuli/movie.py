@@ -1,10 +1,11 @@
-"""A movie: frames of luminance that each last the same number of milliseconds."""
+"""Movies: frames of luminance that each last the same number of milliseconds, and their files."""
 
 from __future__ import annotations
 
 import io
 import os
 import tempfile
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -14,12 +15,12 @@ import numpy as np
 from netlib.base.checks import check_choice, check_integer, check_number, check_type, on_grid
 from netlib.base.provenance import atomic_write
 
-__all__ = ["FORMATS", "Movie", "frame_count", "load", "save"]
+__all__ = ["FORMATS", "Movie", "frame_count", "load", "mp4_bytes", "save"]
 
-
-# -------------------- A movie: frames of luminance that each last the same number of milliseconds
-
-
+#: Endings of files: npz is exact, mp4 and gif are to look at.
+FORMATS = (".gif", ".mp4", ".npz")
+#: Shortest delay (ms) between the frames of a gif that viewers respect.
+GIF_DELAY = 20
 #: Rounding allowed when a luminance is compared with 0 and 1.
 _ROUNDING = 1e-6
 
@@ -179,13 +180,11 @@ class Movie:
 
     def save(self, path: str | os.PathLike, **options: Any) -> Path:
         """Write the movie, atomically, in the format of the file's ending: see :func:`netlib.stimuli.movie.save`."""
-
         return save(self, path, **options)
 
     @classmethod
     def load(cls, path: str | os.PathLike) -> Movie:
         """Read a movie that was saved as ``.npz``."""
-
         return load(path)
 
 
@@ -205,12 +204,7 @@ def _refuse(frames: np.ndarray) -> None:
     )
 
 
-# -------------------- Movies to and from files: npz (exact), mp4 and gif (to look at). All are written atomically
-
-
-FORMATS = (".gif", ".mp4", ".npz")
-#: Shortest delay (ms) between the frames of a gif that viewers respect.
-GIF_DELAY = 20
+# ---------------------------------------------------------------- files
 
 
 def save(movie: Movie, path: str | os.PathLike, *, speed: float = 1.0, min_size: int = 256) -> Path:
@@ -281,6 +275,20 @@ def load(path: str | os.PathLike) -> Movie:
         return Movie(data["frames"], float(data["frame_duration"]))
 
 
+def mp4_bytes(images: Iterable[np.ndarray], fps: float, quality: float) -> bytes:
+    """H.264 video of images (height, width, 3) of 8 bits and even size, at ``fps`` (Hz); 10 is the best quality."""
+    import imageio.v2 as imageio
+
+    options: dict[str, Any] = {"codec": "libx264", "pixelformat": "yuv420p", "macro_block_size": 2, "quality": quality}
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "movie.mp4"
+        writer: Any
+        with imageio.get_writer(path, format="FFMPEG", fps=fps, **options) as writer:
+            for image in images:
+                writer.append_data(image)
+        return path.read_bytes()
+
+
 def _npz(movie: Movie) -> bytes:
     buffer = io.BytesIO()
     np.savez_compressed(buffer, frames=movie.frames, frame_duration=movie.frame_duration)
@@ -295,17 +303,10 @@ def _pixels(frames: np.ndarray, min_size: int) -> np.ndarray:
 
 
 def _mp4(movie: Movie, speed: float, min_size: int) -> bytes:
-    import imageio.v2 as imageio
-
-    options: dict[str, Any] = {"codec": "libx264", "pixelformat": "yuv420p", "macro_block_size": 2, "quality": 8}
     pixels = _pixels(movie.frames, min_size)
     odd = [(0, n % 2) for n in pixels.shape[1:]]
-    with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder) / "movie.mp4"
-        with imageio.get_writer(path, format="FFMPEG", fps=movie.frame_rate * speed, **options) as writer:
-            for frame in pixels:
-                writer.append_data(np.repeat(np.pad(frame, odd, mode="edge")[:, :, None], 3, axis=2))
-        return path.read_bytes()
+    images = (np.repeat(np.pad(frame, odd, mode="edge")[:, :, None], 3, axis=2) for frame in pixels)
+    return mp4_bytes(images, movie.frame_rate * speed, quality=8)
 
 
 def _gif(movie: Movie, speed: float, min_size: int) -> bytes:

@@ -11,11 +11,11 @@ import numpy as np
 
 from netlib.base.checks import check_choice, check_integer, check_number
 from netlib.base.seeds import stream
-from netlib.stimuli.base import LARGEST_SEED, Stimulus, texture
+from netlib.stimuli.stimulus import LARGEST_SEED, Stimulus, texture
 
 __all__ = ["NATURAL_GAIN", "PHOTOS", "NaturalMovie"]
 
-#: Photographs hold less energy at the scale of the LGN's filters than a MotionCloud: by this an LGN is turned up for them.
+#: Photographs hold less energy at the scale of the LGN's filters than a MotionCloud: the LGN is turned up for them.
 NATURAL_GAIN = 3.0
 
 #: Photographs inside the scikit-image wheel: nothing is downloaded.
@@ -143,7 +143,7 @@ def _photograph(photo: str, scale: float) -> np.ndarray:
     from scipy.ndimage import gaussian_filter, map_coordinates
 
     package = importlib.util.find_spec("skimage")
-    if package is None:
+    if package is None or package.origin is None:
         raise ImportError("natural movies need scikit-image, which ships the photographs: pip install scikit-image")
     path = Path(package.origin).parent / "data" / PHOTOS[photo]
     if not path.exists():

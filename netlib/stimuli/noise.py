@@ -8,7 +8,7 @@ import numpy as np
 
 from netlib.base.checks import check_choice, check_integer, check_number
 from netlib.base.seeds import stream
-from netlib.stimuli.base import LARGEST_SEED, Stimulus, image_axes
+from netlib.stimuli.stimulus import LARGEST_SEED, Stimulus, image_axes
 
 __all__ = ["DenseNoise", "Patch"]
 

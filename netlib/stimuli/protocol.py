@@ -1,7 +1,6 @@
 """What was shown when: one table, one row per presentation.
 
-Protocols of experiments on orientation variance: 12 orientations by 8 bandwidths, random durations, field mapping:
-Each returns a :class:`netlib.stimuli.Protocol`; ``protocol.to_csv`` exports it and ``Protocol.from_csv`` reads it back.
+Ready-made protocols are in :mod:`netlib.stimuli.designs`.
 """
 
 from __future__ import annotations
@@ -12,6 +11,7 @@ from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any, cast
 
 import numpy as np
 import pandas as pd
@@ -22,29 +22,10 @@ from netlib.base.checks import check_array, check_integer, check_number, check_o
 from netlib.base.orientation import preferred_orientations
 from netlib.base.provenance import atomic_write
 from netlib.base.seeds import simulator_seed, stream
-from netlib.stimuli.base import Stimulus
-from netlib.stimuli.motion_cloud import MotionCloud
 from netlib.stimuli.movie import Movie, frame_count
-from netlib.stimuli.noise import DenseNoise, Patch
+from netlib.stimuli.stimulus import Stimulus
 
-__all__ = [
-    "B_THETAS",
-    "COLUMNS",
-    "Protocol",
-    "checked",
-    "numeric",
-    "patch_grid",
-    "random_durations",
-    "rebuild",
-    "refuse_overlap",
-    "shuffled_trials",
-    "variance_protocol",
-    "white_noise",
-]
-
-
-# -------------------- The table of a protocol: its columns, their checks, and stimuli built again from its rows
-
+__all__ = ["COLUMNS", "Protocol", "checked", "numeric", "rebuild", "refuse_overlap"]
 
 #: Columns of every protocol table, with the value a plain table gets where it says nothing.
 COLUMNS = {
@@ -58,110 +39,6 @@ COLUMNS = {
     "direction": np.nan,
     "seed": np.nan,
 }
-
-
-def numeric(table: pd.DataFrame) -> pd.DataFrame:
-    """Table with numbers wherever a column holds only numbers, be they written as text.
-
-    Examples
-    --------
-    >>> numeric(pd.DataFrame({"onset": ["0", "500"], "stimulus": ["Grating", "Blank"]}))["onset"].tolist()
-    [0, 500]
-    """
-    check_type("table", table, pd.DataFrame)
-    table = table.copy()
-    for column in table.columns:
-        values = table[column].astype(object)
-        values = values.where(~values.isin(["nan", "NaN", ""]), np.nan)
-        try:
-            table[column] = pd.to_numeric(values)
-        except (ValueError, TypeError):
-            table[column] = values
-    return table
-
-
-def checked(table: pd.DataFrame) -> pd.DataFrame:
-    """Table with all common columns first, its values checked and its orientations wrapped.
-
-    Examples
-    --------
-    >>> table = checked(pd.DataFrame({"onset": [0, 500], "duration": 300, "orientation": [190, 45]}))
-    >>> table["orientation"].tolist(), table["contrast"].tolist()
-    ([10.0, 45.0], [1.0, 1.0])
-    """
-    check_type("table", table, pd.DataFrame)
-    if table.empty:
-        raise ValueError("table is empty: a protocol must hold at least one presentation")
-    missing = [name for name in ("onset", "duration") if name not in table.columns]
-    if missing:
-        raise ValueError(f"table lacks the columns {missing}: a presentation needs an onset and a duration (ms)")
-    table = table.reset_index(drop=True).copy()
-    for name, default in COLUMNS.items():
-        if name not in table.columns:
-            table[name] = default
-    table = table[[*COLUMNS, *(name for name in table.columns if name not in COLUMNS)]]
-    for name in COLUMNS:
-        if name not in ("stimulus", "trial"):
-            table[name] = table[name].astype(float)
-    check_array("onset", table["onset"], "ms", 0)
-    durations = check_array("duration", table["duration"], "ms", 0)
-    check_array("contrast", table["contrast"], "", 0, 1)
-    if (table["B_theta"] < 0).any():
-        raise ValueError(f"B_theta = {table['B_theta'].min():g} deg is out of range: it must be in [0, inf] deg")
-    table["trial"] = check_array("trial", table["trial"], "", 0).astype(int)
-    if (durations == 0).any():
-        raise ValueError(f"duration[{int(np.argmin(durations))}] = 0 ms is out of range: it must be in (0, inf) ms")
-    table["orientation"] = [
-        angle if np.isnan(angle) else check_orientation(f"orientation[{i}]", angle)
-        for i, angle in enumerate(table["orientation"])
-    ]
-    return table
-
-
-def refuse_overlap(table: pd.DataFrame) -> None:
-    """Raise a ValueError if two presentations of a sorted table overlap.
-
-    Examples
-    --------
-    >>> refuse_overlap(pd.DataFrame({"onset": [0.0, 200.0], "duration": [300.0, 300.0]}))
-    Traceback (most recent call last):
-    ...
-    ValueError: presentations 0 and 1 overlap: one ends at 300 ms, the next starts at 200 ms
-    """
-    onset = table["onset"].to_numpy()
-    end = onset + table["duration"].to_numpy()
-    overlap = onset[1:] < end[:-1] - 1e-6
-    if overlap.any():
-        i = int(np.argmax(overlap))
-        raise ValueError(
-            f"presentations {i} and {i + 1} overlap: one ends at {end[i]:g} ms, the next starts at {onset[i + 1]:g} ms"
-        )
-
-
-def rebuild(table: pd.DataFrame) -> tuple[Stimulus, ...]:
-    """Stimuli of a table, or () if one of them is of an unknown class or lacks a parameter.
-
-    Examples
-    --------
-    >>> table = pd.DataFrame({"stimulus": ["DenseNoise"], "check": 2, "hold": 10.0, "contrast": 1.0, "seed": 3})
-    >>> rebuild(table), rebuild(table.drop(columns="hold"))
-    ((DenseNoise(check=2, hold=10.0, contrast=1.0, seed=3),), ())
-    """
-    import netlib.stimuli as room
-
-    stimuli: list[Stimulus] = []
-    for row in table.to_dict("records"):
-        kind = getattr(room, str(row["stimulus"]), None)
-        if not (isinstance(kind, type) and issubclass(kind, Stimulus) and kind is not Stimulus):
-            return ()
-        names = [f.name for f in dataclasses.fields(kind)]
-        if any(name not in row or pd.isna(row[name]) for name in names):
-            return ()
-        stimuli.append(kind(**{name: row[name] for name in names}))
-    return tuple(stimuli)
-
-
-# -------------------- What was shown when: one table, one row per presentation
 
 
 @dataclass(frozen=True, eq=False)
@@ -195,7 +72,7 @@ class Protocol:
 
     table: pd.DataFrame
     stimuli: tuple[Stimulus, ...] = ()
-    duration: float | None = None
+    duration: float = None  # type: ignore[assignment]  # until __post_init__ knows when the last one ends
 
     def __post_init__(self) -> None:
         table = checked(self.table)
@@ -311,13 +188,14 @@ class Protocol:
         if both_directions:
             conditions = [one for c in conditions for one in (c, c.reversed())]
         rng = None if shuffle_seed is None else stream(shuffle_seed, "protocol", "order")
-        shown, numbers = [], []
+        shown: list[Stimulus] = []
+        numbers: list[int] = []
         for trial in range(trials):
             order = np.arange(len(conditions)) if rng is None else rng.permutation(len(conditions))
             block = [conditions[i] for i in order]
             if hasattr(stimulus, "seed"):
-                seed = simulator_seed(stimulus.seed, "trial", trial)
-                block = [dataclasses.replace(s, seed=seed) for s in block]
+                new: dict[str, Any] = {"seed": simulator_seed(stimulus.seed, "trial", trial)}
+                block = [dataclasses.replace(s, **new) for s in block]
             shown += block
             numbers += [trial] * len(block)
         return cls.sequence(shown, duration, gap, lead, numbers)
@@ -373,7 +251,7 @@ class Protocol:
             Length of the protocol (ms); by default it ends with the last presentation.
         """
         table = checked(numeric(table))
-        return cls(table, rebuild(table), duration)
+        return cls(table, rebuild(table), cast(float, duration))
 
 
 def _row(stimulus: Stimulus) -> dict:
@@ -409,7 +287,7 @@ def _conditions(
         raise ValueError("orientations is empty: it must hold at least one angle")
     levels = [None] if contrasts is None else np.atleast_1d(check_array("contrasts", contrasts, "", 0, 1))
     widths = [None] if B_thetas is None else np.atleast_1d(np.asarray(B_thetas, float))
-    changes = [
+    changes: list[dict[str, Any]] = [
         {"theta": float(theta)}
         | ({} if level is None else {"contrast": float(level)})
         | ({} if width is None else {"B_theta": float(width)})
@@ -420,198 +298,105 @@ def _conditions(
     return [dataclasses.replace(stimulus, **change) for change in changes]
 
 
-# -------------------- Protocols of experiments on orientation variance: 12 orientations by 8 bandwidths, random ...
+# ---------------------------------------------------------------- tables
 
 
-#: Bandwidths of Ladret et al. 2023 (Commun Biol 6:667), ``linspace(pi/2, 0, 8) / 2.5`` rad, in degrees: 36 down to 0.
-B_THETAS = tuple(np.linspace(36.0, 0.0, 8))
-
-
-def variance_protocol(
-    stimulus: Stimulus | None = None,
-    orientations: int | ArrayLike = 12,
-    B_thetas: ArrayLike = B_THETAS,
-    trials: int = 1,
-    duration: float = 300.0,
-    gap: float = 0.0,
-    lead: float = 200.0,
-    seed: int = 0,
-) -> Protocol:
-    """Every orientation at every bandwidth, in an order shuffled anew in each trial.
-
-    The conditions of Ladret et al. 2023 (12 x 8, shown for 300 ms); :meth:`Protocol.tuning` makes them.
-
-    Parameters
-    ----------
-    stimulus : Stimulus, optional
-        What to vary; by default a MotionCloud whose texture depends on ``seed``. In each trial all conditions show
-        one texture, turned and widened; the next trial shows another.
-    orientations : int or array_like
-        How many, or which (deg).
-    B_thetas : array_like
-        Bandwidths (deg); 0 is allowed, one single orientation.
-    trials : int
-        Presentations of each condition.
-    duration, gap, lead : float
-        As in :meth:`Protocol.sequence` (ms).
-    seed : int
-        Seed of the order and of the default stimulus.
+def numeric(table: pd.DataFrame) -> pd.DataFrame:
+    """Table with numbers wherever a column holds only numbers, be they written as text.
 
     Examples
     --------
-    >>> protocol = variance_protocol(trials=2)
-    >>> protocol, int(protocol.table["B_theta"].nunique())
-    (Protocol(192 presentations in 57800 ms), 8)
+    >>> numeric(pd.DataFrame({"onset": ["0", "500"], "stimulus": ["Grating", "Blank"]}))["onset"].tolist()
+    [0, 500]
     """
-    stimulus = MotionCloud(seed=simulator_seed(seed, "variance protocol")) if stimulus is None else stimulus
-    return Protocol.tuning(
-        stimulus, orientations, None, B_thetas, trials, duration, gap, lead, check_integer("seed", seed, 0)
-    )
+    check_type("table", table, pd.DataFrame)
+    table = table.copy()
+    for column in table.columns:
+        values = table[column].astype(object)
+        values = values.where(~values.isin(["nan", "NaN", ""]), np.nan)
+        try:
+            table[column] = pd.to_numeric(values)
+        except (ValueError, TypeError):
+            table[column] = values
+    return table
 
 
-def random_durations(
-    n: int, mean: float = 500.0, low: float = 100.0, high: float = 2000.0, step: float = 10.0, seed: int = 0
-) -> np.ndarray:
-    """Durations that give no clue to when a stimulus ends: exponential, cut to [low, high] by redrawing.
-
-    Parameters
-    ----------
-    n : int
-        How many.
-    mean : float
-        Mean of the exponential beyond ``low`` before it is cut at ``high``: about ``low + mean`` is the mean duration
-        (ms).
-    low, high : float
-        Shortest and longest (ms), whole numbers of steps.
-    step : float
-        Durations are rounded down to whole numbers of it, such as the length of a frame (ms).
-    seed : int
-        Seed.
-
-    Returns
-    -------
-    ndarray, shape (n,)
-        Durations (ms).
-
-    Raises
-    ------
-    ValueError
-        If a bound is not a whole number of steps, or out of range.
+def checked(table: pd.DataFrame) -> pd.DataFrame:
+    """Table with all common columns first, its values checked and its orientations wrapped.
 
     Examples
     --------
-    >>> random_durations(4, mean=200.0, step=10.0, seed=1).tolist()
-    [1210.0, 130.0, 160.0, 320.0]
+    >>> table = checked(pd.DataFrame({"onset": [0, 500], "duration": 300, "orientation": [190, 45]}))
+    >>> table["orientation"].tolist(), table["contrast"].tolist()
+    ([10.0, 45.0], [1.0, 1.0])
     """
-    n = check_integer("n", n, 1)
-    check_number("mean", mean, "ms", 0, low_open=True)
-    check_number("step", step, "ms", 0, low_open=True)
-    check_number("low", low, "ms", step)
-    check_number("high", high, "ms", low)
-    first, last = (round(on_grid(name, value, step) / step) for name, value in (("low", low), ("high", high)))
-    uniform = stream(seed, "durations").random(n)
-    beyond = -mean * np.log1p(-uniform * -np.expm1(-(high - low + step) / mean))
-    return np.minimum(first + np.floor(beyond / step), last) * step
-
-
-def shuffled_trials(
-    stimuli: Iterable[Stimulus],
-    trials: int = 1,
-    duration: ArrayLike = 300.0,
-    gap: float = 0.0,
-    lead: float = 200.0,
-    seed: int = 0,
-) -> Protocol:
-    """Show each stimulus once per trial, in an order shuffled anew in each.
-
-    Parameters
-    ----------
-    stimuli : iterable of Stimulus
-        What to show.
-    trials : int
-        How often.
-    duration : float or array_like, shape (n_stimuli * trials,)
-        How long (ms): all alike, or in order of presentation, such as :func:`random_durations`.
-    gap, lead : float
-        As in :meth:`Protocol.sequence` (ms).
-    seed : int
-        Seed of the order.
-
-    Examples
-    --------
-    >>> shuffled_trials([Patch(x=0.0), Patch(x=8.0)], trials=3, duration=100.0)
-    Protocol(6 presentations in 800 ms)
-    """
-    stimuli = [check_type("stimuli", s, Stimulus) for s in stimuli]
-    trials = check_integer("trials", trials, 1)
-    rng = stream(seed, "protocol", "order")
-    order = [(int(i), trial) for trial in range(trials) for i in rng.permutation(len(stimuli))]
-    return Protocol.sequence([stimuli[i] for i, _ in order], duration, gap, lead, [trial for _, trial in order])
-
-
-def patch_grid(
-    n: int = 8, size: int = 64, contrast: float = 1.0, trials: int = 1, duration: float = 50.0, seed: int = 0
-) -> Protocol:
-    """Sparse mapping of receptive fields: one light or dark square at a time, at each place of an n x n grid.
-
-    Parameters
-    ----------
-    n : int
-        Places along each axis; the squares tile the screen.
-    size : int
-        Side of the screen (pixels).
-    contrast : float
-        Contrast of the squares.
-    trials : int
-        Presentations of each of the 2 n^2 squares.
-    duration : float
-        How long one stays (ms).
-    seed : int
-        Seed of the order.
-
-    Examples
-    --------
-    >>> protocol = patch_grid(4, size=32)
-    >>> protocol, protocol.stimuli[0].width
-    (Protocol(32 presentations in 1600 ms), 8.0)
-    """
-    n = check_integer("n", n, 1, check_integer("size", size, 4, unit="pixels"))
-    width = size / n
-    places = (np.arange(n) - (n - 1) / 2) * width
-    squares = [
-        Patch(float(x), float(y), width, polarity, contrast)
-        for polarity in ("light", "dark")
-        for y in places
-        for x in places
+    check_type("table", table, pd.DataFrame)
+    if table.empty:
+        raise ValueError("table is empty: a protocol must hold at least one presentation")
+    missing = [name for name in ("onset", "duration") if name not in table.columns]
+    if missing:
+        raise ValueError(f"table lacks the columns {missing}: a presentation needs an onset and a duration (ms)")
+    table = table.reset_index(drop=True).copy()
+    for name, default in COLUMNS.items():
+        if name not in table.columns:
+            table[name] = default
+    table = table[[*COLUMNS, *(name for name in table.columns if name not in COLUMNS)]]
+    for name in COLUMNS:
+        if name not in ("stimulus", "trial"):
+            table[name] = table[name].astype(float)
+    check_array("onset", table["onset"], "ms", 0)
+    durations = check_array("duration", table["duration"], "ms", 0)
+    check_array("contrast", table["contrast"], "", 0, 1)
+    if (table["B_theta"] < 0).any():
+        raise ValueError(f"B_theta = {table['B_theta'].min():g} deg is out of range: it must be in [0, inf] deg")
+    table["trial"] = check_array("trial", table["trial"], "", 0).astype(int)
+    if (durations == 0).any():
+        raise ValueError(f"duration[{int(np.argmin(durations))}] = 0 ms is out of range: it must be in (0, inf) ms")
+    table["orientation"] = [
+        angle if np.isnan(angle) else check_orientation(f"orientation[{i}]", angle)
+        for i, angle in enumerate(table["orientation"])
     ]
-    return shuffled_trials(squares, trials, duration, 0.0, 0.0, seed)
+    return table
 
 
-def white_noise(
-    duration: float = 10_000.0, blocks: int = 1, noise: DenseNoise | None = None, gap: float = 200.0, seed: int = 0
-) -> Protocol:
-    """Dense mapping of receptive fields: blocks of noise, each other than the last, with grey between.
-
-    Parameters
-    ----------
-    duration : float
-        Length of a block (ms).
-    blocks : int
-        How many; ``trial`` numbers them.
-    noise : DenseNoise, optional
-        Size, contrast and hold of the checks; its seed is replaced.
-    gap : float
-        Grey after each block (ms).
-    seed : int
-        Seed of the noise.
+def refuse_overlap(table: pd.DataFrame) -> None:
+    """Raise a ValueError if two presentations of a sorted table overlap.
 
     Examples
     --------
-    >>> white_noise(duration=1000.0, blocks=3, gap=100.0)
-    Protocol(3 presentations in 3300 ms)
+    >>> refuse_overlap(pd.DataFrame({"onset": [0.0, 200.0], "duration": [300.0, 300.0]}))
+    Traceback (most recent call last):
+    ...
+    ValueError: presentations 0 and 1 overlap: one ends at 300 ms, the next starts at 200 ms
     """
-    noise = check_type("noise", DenseNoise() if noise is None else noise, DenseNoise)
-    check_array("duration", duration, "ms", 0)
-    blocks = check_integer("blocks", blocks, 1)
-    shown = [dataclasses.replace(noise, seed=simulator_seed(seed, "white noise", k)) for k in range(blocks)]
-    return Protocol.sequence(shown, duration, gap, 0.0, np.arange(blocks))
+    onset = table["onset"].to_numpy()
+    end = onset + table["duration"].to_numpy()
+    overlap = onset[1:] < end[:-1] - 1e-6
+    if overlap.any():
+        i = int(np.argmax(overlap))
+        raise ValueError(
+            f"presentations {i} and {i + 1} overlap: one ends at {end[i]:g} ms, the next starts at {onset[i + 1]:g} ms"
+        )
+
+
+def rebuild(table: pd.DataFrame) -> tuple[Stimulus, ...]:
+    """Stimuli of a table, or () if one of them is of an unknown class or lacks a parameter.
+
+    Examples
+    --------
+    >>> table = pd.DataFrame({"stimulus": ["DenseNoise"], "check": 2, "hold": 10.0, "contrast": 1.0, "seed": 3})
+    >>> rebuild(table), rebuild(table.drop(columns="hold"))
+    ((DenseNoise(check=2, hold=10.0, contrast=1.0, seed=3),), ())
+    """
+    import netlib.stimuli as room
+
+    stimuli: list[Stimulus] = []
+    for row in table.to_dict("records"):
+        kind = getattr(room, str(row["stimulus"]), None)
+        if not (isinstance(kind, type) and issubclass(kind, Stimulus) and kind is not Stimulus):
+            return ()
+        names = [f.name for f in dataclasses.fields(kind)]
+        if any(name not in row or pd.isna(row[name]) for name in names):
+            return ()
+        stimuli.append(kind(**{name: row[name] for name in names}))
+    return tuple(stimuli)

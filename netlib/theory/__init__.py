@@ -2,16 +2,9 @@
 
 from netlib.theory.hansel_sompolinsky import HanselSompolinsky, OrderParameters, theta_c, virtual_rotation
 from netlib.theory.lif_ring import LIFCell, LIFRing, RandomConnection, siegert_rate
-from netlib.theory.rings import (
-    RatePopulation,
-    RateRing,
-    SupralinearRing,
-    VarianceRing,
-    bump_half_width,
-    bump_orientation,
-    published_cv,
-    von_mises_kernel,
-)
+from netlib.theory.rate_ring import RatePopulation, RateRing, bump_half_width, bump_orientation, von_mises_kernel
+from netlib.theory.supralinear_ring import SupralinearRing
+from netlib.theory.variance_ring import VarianceRing, published_cv
 
 __all__ = [
     "HanselSompolinsky",

@@ -29,8 +29,7 @@ import numpy as np
 from scipy.integrate import solve_ivp
 from scipy.optimize import brentq
 
-from netlib.base.checks import check_array, check_integer, check_number, check_type
-from netlib.base.orientation import preferred_orientations
+from netlib.base.checks import check_array, check_number, check_type
 
 __all__ = ["HanselSompolinsky", "OrderParameters", "theta_c", "virtual_rotation"]
 
@@ -205,31 +204,6 @@ class HanselSompolinsky:
         cut = {f.name: getattr(end, f.name)[-1:] for f in dataclasses.fields(end)}
         return OrderParameters(**cut)
 
-    def run_cells(
-        self, duration: float, n: int = 360, orientation: float = 0.0, start: np.ndarray | None = None
-    ) -> tuple[np.ndarray, np.ndarray]:
-        """Integrate the activity of ``n`` cells instead of the moments: the check of the reduction.
-
-        Returns
-        -------
-        times : ndarray, shape (n_times,)
-            ms, every tau / 20.
-        rates : ndarray, shape (n_times, n)
-            Activity of the cell that prefers 180 i / n degrees.
-        """
-        theta = preferred_orientations(check_integer("n", n, 8, unit="cells"))
-        start = np.full(n, 0.1) if start is None else check_array("start", start, "", 0, ndim=1)
-        phase, feed = np.exp(2j * np.radians(theta)), self.input(theta, orientation)
-
-        def derivative(_: float, m: np.ndarray) -> np.ndarray:
-            z = (m @ phase) / n
-            drive = feed + self.J0 * m.mean() + self.J2 * np.real(np.conj(z) * phase)
-            return (np.maximum(drive, 0) - m) / self.tau
-
-        times = _times(duration, self.tau / 20)
-        solution = solve_ivp(derivative, (0.0, times[-1]), start, t_eval=times, rtol=1e-7, atol=1e-10)
-        return times, solution.y.T
-
     def _drive(self, r0: float, z: complex, orientation: float) -> tuple[float, complex]:
         """A and B exp(2i psi) of the input current ``A + B cos 2(theta - psi)``."""
         A = self.contrast * (1 - self.tuning) - self.threshold + self.J0 * r0
@@ -258,7 +232,7 @@ def _exploded(_: float, state: np.ndarray, orientation: float) -> float:
     return 1e6 - state[0]
 
 
-_exploded.terminal = True
+_exploded.terminal = True  # type: ignore[attr-defined]  # how solve_ivp is told to stop there
 
 
 def _times(duration: float, sampling: float) -> np.ndarray:
@@ -304,11 +278,10 @@ def virtual_rotation(
 
     def reached(part: float) -> float:
         there = np.flatnonzero(path.psi >= part * jump)
-        return (
-            float(np.interp(part * jump, path.psi[: there[0] + 1], path.times[: there[0] + 1]))
-            if len(there)
-            else np.nan
-        )
+        if not len(there):
+            return np.nan
+        way = slice(there[0] + 1)
+        return float(np.interp(part * jump, path.psi[way], path.times[way]))
 
     speed = np.diff(path.psi) / np.diff(path.times)
     found = {"t50": reached(0.5), "t95": reached(0.95), "peak_speed": float(speed.max())}

@@ -30,7 +30,7 @@ from numpy.typing import ArrayLike
 from scipy.special import erfcx
 
 from netlib.base.checks import check_array, check_integer, check_number, check_type
-from netlib.theory.rings import von_mises_kernel
+from netlib.theory.rate_ring import von_mises_kernel
 
 __all__ = ["LIFCell", "LIFRing", "RandomConnection", "siegert_rate"]
 
@@ -41,21 +41,21 @@ _MASS = _MASS / _MASS.sum()
 
 
 def siegert_rate(
-    mu: ArrayLike,
-    sigma: ArrayLike,
-    tau: ArrayLike,
+    mu: np.ndarray,
+    sigma: np.ndarray | float,
+    tau: np.ndarray | float,
     v_thresh: float,
     v_reset: float,
     tau_refrac: float,
-    tau_syn: ArrayLike = 0.0,
+    tau_syn: np.ndarray | float = 0.0,
 ) -> np.ndarray:
     """Rate (Hz) of an integrate-and-fire cell with noise.
 
     Parameters
     ----------
-    mu, sigma : array_like
+    mu, sigma : ndarray or float
         Mean of the free potential and ``sqrt(2)`` times the standard deviation that white noise gives it (mV).
-    tau, tau_refrac, tau_syn : array_like
+    tau, tau_refrac, tau_syn : ndarray or float
         Membrane time constant, refractory period, time constant of the noise (ms; 0 is white).
     v_thresh, v_reset : float
         mV.
@@ -246,7 +246,9 @@ class LIFRing:
     ) -> tuple[np.ndarray, np.ndarray]:
         cell = self.cells[target]
         leak = cell.cm / cell.tau_m
-        total, current, arrivals = leak, leak * cell.v_rest, []
+        total: np.ndarray | float = leak
+        current: np.ndarray | float = leak * cell.v_rest
+        arrivals = []
         for name, connection in self.connections.items():
             source, _, end = name.partition("_to_")
             if end != target:

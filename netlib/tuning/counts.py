@@ -27,10 +27,6 @@ __all__ = [
     "tuning_curves",
 ]
 
-
-# -------------------- Spike counts per presentation, mean tuning curves and peristimulus time histograms
-
-
 #: Time after onset left out by default (ms): the latency and the transient of the response.
 START = 50.0
 
@@ -284,7 +280,7 @@ def psth(
     return psth_of_spikes(cells.spike_time, events, window, bin, len(cells), recording.duration)
 
 
-# -------------------- Checks shared by the measures of tuning: orientations, counts, durations
+# ---------------------------------------------------------------- checks
 
 
 def check_orientations(name: str, value: ArrayLike, distinct: int = 5) -> np.ndarray:
@@ -297,7 +293,6 @@ def check_orientations(name: str, value: ArrayLike, distinct: int = 5) -> np.nda
 
     Examples
     --------
-    >>> import numpy as np
     >>> check_orientations("orientations", np.linspace(0, np.pi, 8, endpoint=False))
     Traceback (most recent call last):
     ...

@@ -1,4 +1,8 @@
-"""Reading the orientation of the stimulus out of a population's spikes, and how far off the reading is."""
+"""Reading the stimulus out of a population's spikes, and how far off the reading is.
+
+Orientation by the population vector; any label by multinomial logistic regression, in windows that slide over the
+presentations; and what a population says from moment to moment, against another such content.
+"""
 
 from __future__ import annotations
 
@@ -10,7 +14,7 @@ import pandas as pd
 from numpy.typing import ArrayLike
 
 from netlib.base.checks import check_array, check_choice, check_integer, check_number, check_type
-from netlib.base.orientation import signed_distance
+from netlib.base.orientation import signed_distance, wrap
 from netlib.base.seeds import stream
 from netlib.recordings.recording import Recording
 from netlib.tuning.counts import START, response_counts
@@ -30,10 +34,6 @@ __all__ = [
     "rise_time",
     "sliding_counts",
 ]
-
-
-# -------------------- Reading the orientation of the stimulus out of a population's spikes, and how far off the ...
-
 
 #: Mean absolute error of a random guess (deg): orientation distances are uniform on [0, 90].
 CHANCE = 45.0
@@ -77,8 +77,7 @@ def population_vector(counts: ArrayLike, preferred: ArrayLike) -> tuple[np.ndarr
     with np.errstate(invalid="ignore", divide="ignore"):
         vector = np.exp(2j * np.radians(preferred[known])) @ counts / total
     length = np.abs(vector)
-    decoded = np.mod(np.degrees(np.angle(vector)) / 2, 180.0)
-    decoded = np.where(decoded >= 180.0, 0.0, decoded)
+    decoded = wrap(np.degrees(np.angle(vector)) / 2)
     return np.where(length > 1e-12, decoded, np.nan), np.where(total > 0, length, np.nan)
 
 
@@ -163,7 +162,7 @@ def decode_recording(
     )
 
 
-# -------------------- Reading labels out of population counts with multinomial logistic regression, through time, ...
+# ---------------------------------------------------------------- labels, through time
 
 
 def sliding_counts(recording: Recording, starts: ArrayLike, width: float, population: str = "E") -> np.ndarray:
@@ -376,7 +375,7 @@ def rise_time(times: ArrayLike, values: ArrayLike, floor: float, fraction: float
     return float(times[k - 1] + (times[k] - times[k - 1]) * (level - values[k - 1]) / (values[k] - values[k - 1]))
 
 
-# -------------------- Orientation over time: what a population says from moment to moment, and how well two such ...
+# ---------------------------------------------------------------- orientation, from moment to moment
 
 
 def orientation_rates(recording: Recording, population: str, edges: ArrayLike, n_bins: int = 18) -> np.ndarray:
@@ -468,7 +467,7 @@ def content_correlation(a: ArrayLike, b: ArrayLike, changes_only: bool = False) 
     a, b = (check_array(name, value, "", ndim=2) for name, value in (("a", a), ("b", b)))
     if a.shape != b.shape:
         raise ValueError(f"a has shape {a.shape} and b {b.shape}: both must be (n_times, n_bins)")
-    mean = {"axis": 0, "keepdims": True} if changes_only else {}
-    a, b = a - a.mean(**mean), b - b.mean(**mean)
+    axis = 0 if changes_only else None
+    a, b = a - a.mean(axis, keepdims=True), b - b.mean(axis, keepdims=True)
     scale = np.sqrt((a**2).sum() * (b**2).sum())
     return float((a * b).sum() / scale) if scale > 1e-12 else float("nan")

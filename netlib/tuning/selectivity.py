@@ -1,7 +1,8 @@
-"""Selectivity without a fit: circular variance, orientation and direction indices, widths, all over many cells.
+"""Selectivity without a fit: circular variance, orientation and direction indices, widths, sparseness, over many cells.
 
-Every function takes ``rates`` of shape (..., n_levels), the mean response at each orientation, and returns one value
-per curve, NaN where the cell is silent. A response below 0 makes no sense here and is refused.
+Functions of a tuning curve take ``rates`` of shape (..., n_levels), the mean response at each orientation, and return
+one value per curve, NaN where the cell is silent. A response below 0 makes no sense here and is refused. Those of
+spike counts know what noise adds, and correct for it.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from netlib.base.checks import check_array, check_choice, check_number
+from netlib.base.orientation import wrap
 from netlib.tuning.counts import check_counts, check_orientations
 
 __all__ = [
@@ -22,40 +24,6 @@ __all__ = [
     "sparseness",
     "squared_resultant",
 ]
-
-
-# -------------------- Selectivity without a fit: circular variance, orientation and direction indices, widths, ...
-
-
-def _curve(name: str, angles: np.ndarray, rates: ArrayLike) -> np.ndarray:
-    rates = check_array("rates", rates, "Hz", 0)
-    if rates.shape[-1] != len(angles):
-        raise ValueError(
-            f"rates has {rates.shape[-1]} values per curve (shape {rates.shape}): it must have one for each of the "
-            f"{len(angles)} {name}"
-        )
-    return rates
-
-
-def _ordered(orientations: ArrayLike, rates: ArrayLike) -> tuple[np.ndarray, np.ndarray]:
-    """Distinct orientations in order with the mean rate at each (two directions of one orientation are pooled)."""
-    theta = check_orientations("orientations", orientations, distinct=3)
-    rates = _curve("orientations", theta, rates)
-    levels, inverse, repeats = np.unique(theta, return_inverse=True, return_counts=True)
-    return levels, rates @ (inverse[:, None] == np.arange(len(levels))) / repeats
-
-
-def _resultant(orientations: ArrayLike, rates: ArrayLike) -> np.ndarray:
-    levels, rates = _ordered(orientations, rates)
-    phase = np.exp(2j * np.radians(levels))
-    if abs(phase.mean()) > 1e-6:
-        raise ValueError(
-            "orientations are not evenly spread over 180 deg: a flat curve would look tuned; "
-            "show an even grid, or fit the curve instead"
-        )
-    total = rates.sum(-1)
-    with np.errstate(invalid="ignore", divide="ignore"):
-        return np.where(total > 0, rates @ phase / total, np.nan)
 
 
 def circular_variance(orientations: ArrayLike, rates: ArrayLike) -> np.ndarray:
@@ -89,20 +57,7 @@ def preferred_orientation(orientations: ArrayLike, rates: ArrayLike) -> np.ndarr
     Parameters as in :func:`circular_variance`.
     """
     vector = _resultant(orientations, rates)
-    angle = np.mod(np.degrees(np.angle(vector)) / 2, 180.0)
-    return np.where(np.abs(vector) > 1e-12, np.where(angle >= 180.0, 0.0, angle), np.nan)
-
-
-def _interpolate(levels: np.ndarray, rates: np.ndarray, at: np.ndarray, period: float) -> np.ndarray:
-    """Value of each curve (..., n) at its own angle ``at`` (...), linear between neighbours on the circle."""
-    grid = np.append(levels, levels[0] + period)
-    values = np.concatenate([rates, rates[..., :1]], axis=-1)
-    at = np.mod(at - levels[0], period) + levels[0]
-    right = np.clip(np.searchsorted(grid, at, side="right"), 1, len(levels))
-    part = (at - grid[right - 1]) / (grid[right] - grid[right - 1])
-    before = np.take_along_axis(values, (right - 1)[..., None], -1)[..., 0]
-    after = np.take_along_axis(values, right[..., None], -1)[..., 0]
-    return (1 - part) * before + part * after
+    return np.where(np.abs(vector) > 1e-12, wrap(np.degrees(np.angle(vector)) / 2), np.nan)
 
 
 def orientation_index(orientations: ArrayLike, rates: ArrayLike) -> np.ndarray:
@@ -187,21 +142,6 @@ def half_width(orientations: ArrayLike, rates: ArrayLike, level: float = 0.5, re
     return np.where((peak > floor)[..., 0], (up + down) / 2, np.nan)
 
 
-def _crossing(excess: np.ndarray, travelled: np.ndarray) -> np.ndarray:
-    """Distance travelled from the peak, along the last axis, to where ``excess`` first falls to 0."""
-    fell = excess <= 0
-    first = np.where(fell.any(-1), fell.argmax(-1), 1)[..., None]
-    first = np.maximum(first, 1)
-    high, low = (np.take_along_axis(excess, k, -1) for k in (first - 1, first))
-    near, far = (np.take_along_axis(travelled, k, -1) for k in (first - 1, first))
-    with np.errstate(invalid="ignore", divide="ignore"):
-        where = near + (far - near) * high / (high - low)
-    return np.where(fell.any(-1), where[..., 0], np.nan)
-
-
-# -------------------- Sparseness of responses: how few stimuli drive a cell, how few cells answer a stimulus
-
-
 def sparseness(responses: ArrayLike, axis: int = -1) -> np.ndarray:
     """Sparseness ``(1 - <r>^2 / <r^2>) / (1 - 1/n)``: 0 for equal responses, 1 for a single one.
 
@@ -243,9 +183,6 @@ def sparseness(responses: ArrayLike, axis: int = -1) -> np.ndarray:
         return np.maximum(1 - ratio, 0.0) / (1 - 1 / n)
 
 
-# -------------------- Circular variance of spike counts without the bias of small counts, and how sure it is
-
-
 def squared_resultant(orientations: ArrayLike, counts: ArrayLike) -> np.ndarray:
     """Unbiased estimate of the squared length of the resultant of Poisson counts, (1 - circular variance)^2.
 
@@ -261,23 +198,6 @@ def squared_resultant(orientations: ArrayLike, counts: ArrayLike) -> np.ndarray:
     """
     phase, counts = _checked(orientations, counts)
     return _squared(counts @ phase, counts.sum(1))
-
-
-def _squared(S: np.ndarray, N: np.ndarray) -> np.ndarray:
-    """The same from the sums of phases and the numbers of spikes."""
-    with np.errstate(invalid="ignore", divide="ignore"):
-        return np.where(N >= 2, (np.abs(S) ** 2 - N) / (N * (N - 1)), np.nan)
-
-
-def _checked(orientations: ArrayLike, counts: ArrayLike) -> tuple[np.ndarray, np.ndarray]:
-    """``exp(2i theta)`` of each presentation, and the counts."""
-    theta = check_orientations("orientations", orientations, distinct=3)
-    counts = check_counts("counts", counts, len(theta))
-    repeats = np.unique(np.round(theta, 6), return_counts=True)[1]
-    phase = np.exp(2j * np.radians(theta))
-    if abs(phase.mean()) > 1e-6 or np.ptp(repeats):
-        raise ValueError("orientations are not an even grid, each equally often: a flat curve would look tuned")
-    return phase, counts
 
 
 def circular_variance_of_counts(
@@ -320,3 +240,78 @@ def circular_variance_of_counts(
         error = np.sqrt(4 * least**2 * along / N + (1 - length**2) ** 2 / N**2) / (2 * least)
         error = np.maximum(error, 0.5 / N)
     return 1 - length, np.where(N >= 2, error, np.nan), N.astype(int)
+
+
+# ---------------------------------------------------------------- helpers
+
+
+def _curve(name: str, angles: np.ndarray, rates: ArrayLike) -> np.ndarray:
+    rates = check_array("rates", rates, "Hz", 0)
+    if rates.shape[-1] != len(angles):
+        raise ValueError(
+            f"rates has {rates.shape[-1]} values per curve (shape {rates.shape}): it must have one for each of the "
+            f"{len(angles)} {name}"
+        )
+    return rates
+
+
+def _ordered(orientations: ArrayLike, rates: ArrayLike) -> tuple[np.ndarray, np.ndarray]:
+    """Distinct orientations in order with the mean rate at each (two directions of one orientation are pooled)."""
+    theta = check_orientations("orientations", orientations, distinct=3)
+    rates = _curve("orientations", theta, rates)
+    levels, inverse, repeats = np.unique(theta, return_inverse=True, return_counts=True)
+    return levels, rates @ (inverse[:, None] == np.arange(len(levels))) / repeats
+
+
+def _resultant(orientations: ArrayLike, rates: ArrayLike) -> np.ndarray:
+    levels, rates = _ordered(orientations, rates)
+    phase = np.exp(2j * np.radians(levels))
+    if abs(phase.mean()) > 1e-6:
+        raise ValueError(
+            "orientations are not evenly spread over 180 deg: a flat curve would look tuned; "
+            "show an even grid, or fit the curve instead"
+        )
+    total = rates.sum(-1)
+    with np.errstate(invalid="ignore", divide="ignore"):
+        return np.where(total > 0, rates @ phase / total, np.nan)
+
+
+def _interpolate(levels: np.ndarray, rates: np.ndarray, at: np.ndarray, period: float) -> np.ndarray:
+    """Value of each curve (..., n) at its own angle ``at`` (...), linear between neighbours on the circle."""
+    grid = np.append(levels, levels[0] + period)
+    values = np.concatenate([rates, rates[..., :1]], axis=-1)
+    at = np.mod(at - levels[0], period) + levels[0]
+    right = np.clip(np.searchsorted(grid, at, side="right"), 1, len(levels))
+    part = (at - grid[right - 1]) / (grid[right] - grid[right - 1])
+    before = np.take_along_axis(values, (right - 1)[..., None], -1)[..., 0]
+    after = np.take_along_axis(values, right[..., None], -1)[..., 0]
+    return (1 - part) * before + part * after
+
+
+def _crossing(excess: np.ndarray, travelled: np.ndarray) -> np.ndarray:
+    """Distance travelled from the peak, along the last axis, to where ``excess`` first falls to 0."""
+    fell = excess <= 0
+    first = np.where(fell.any(-1), fell.argmax(-1), 1)[..., None]
+    first = np.maximum(first, 1)
+    high, low = (np.take_along_axis(excess, k, -1) for k in (first - 1, first))
+    near, far = (np.take_along_axis(travelled, k, -1) for k in (first - 1, first))
+    with np.errstate(invalid="ignore", divide="ignore"):
+        where = near + (far - near) * high / (high - low)
+    return np.where(fell.any(-1), where[..., 0], np.nan)
+
+
+def _squared(S: np.ndarray, N: np.ndarray) -> np.ndarray:
+    """:func:`squared_resultant` from the sums of phases and the numbers of spikes."""
+    with np.errstate(invalid="ignore", divide="ignore"):
+        return np.where(N >= 2, (np.abs(S) ** 2 - N) / (N * (N - 1)), np.nan)
+
+
+def _checked(orientations: ArrayLike, counts: ArrayLike) -> tuple[np.ndarray, np.ndarray]:
+    """``exp(2i theta)`` of each presentation, and the counts."""
+    theta = check_orientations("orientations", orientations, distinct=3)
+    counts = check_counts("counts", counts, len(theta))
+    repeats = np.unique(np.round(theta, 6), return_counts=True)[1]
+    phase = np.exp(2j * np.radians(theta))
+    if abs(phase.mean()) > 1e-6 or np.ptp(repeats):
+        raise ValueError("orientations are not an even grid, each equally often: a flat curve would look tuned")
+    return phase, counts

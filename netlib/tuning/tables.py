@@ -1,4 +1,4 @@
-"""Tuning of recordings: one tidy table for cells, one for the profile of activity on the ring."""
+"""Tuning of recordings in tidy tables: cells by their spikes or traces, and the profile of activity on the ring."""
 
 from __future__ import annotations
 
@@ -16,9 +16,6 @@ from netlib.tuning.selectivity import circular_variance, direction_index, half_w
 from netlib.tuning.spiking import fano_factor, isi_cv
 
 __all__ = ["fit_population", "fit_trace_tuning", "population_profile", "trace_means", "tuning_table"]
-
-
-# -------------------- Tuning of recordings: one tidy table for cells, one for the profile of activity on the ring
 
 
 def tuning_table(
@@ -172,7 +169,7 @@ def fit_population(
     return fit
 
 
-# -------------------- Orientation tuning of sampled traces, such as the membrane potential
+# ---------------------------------------------------------------- sampled traces, such as the membrane potential
 
 
 def trace_means(
@@ -286,7 +283,7 @@ def fit_trace_tuning(
     return pd.concat(parts, ignore_index=True)
 
 
-# -------------------- Mean activity around the shown orientation, over cells and presentations: the bump, without ...
+# ---------------------------------------------------------------- the bump, without a fit
 
 
 def population_profile(

@@ -59,7 +59,7 @@ def test_hwhh_does_not_exist_for_broad_profiles():
 
 @given(st.floats(1, 80))
 def test_width_conversions_round_trip(B):
-    assert np.isclose(ori.B_theta_from_kappa(ori.kappa_from_B_theta(B)), B)
+    assert np.isclose(ori.kappa_from_B_theta(B), 1 / (4 * np.radians(B) ** 2))
     assert np.isclose(ori.B_theta_from_ring2018(2 * B), B)
 
 

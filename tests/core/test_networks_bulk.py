@@ -7,7 +7,7 @@ import pytest
 
 from netlib.networks.bulk import bulk_connector, pynn_connector
 from netlib.networks.kernels import pairwise
-from netlib.networks.pynn import open_simulator
+from netlib.networks.simulators import open_simulator
 
 N_PRE, N_POST = 23, 17
 

@@ -22,8 +22,8 @@ from netlib.networks import (
     set_values,
 )
 from netlib.networks.pairing import measure_window
-from netlib.networks.plasticity import Synapses, check_native, native_synapse
-from netlib.networks.pynn import open_simulator
+from netlib.networks.plasticity import Synapses
+from netlib.networks.simulators import open_simulator
 from netlib.recordings import Recording, record_ring
 from netlib.stimuli import Grating, Protocol
 
@@ -166,7 +166,12 @@ def test_engine_is_nests_own_rule_where_that_is_right(mu):
         post = sim.Population(n_post, sim.IF_cond_exp(cm=1.0, tau_refrac=0.1, tau_syn_E=0.1, v_reset=-65.0))
         post.record("spikes")
         sim.Projection(teacher, post, sim.OneToOneConnector(), sim.StaticSynapse(weight=50.0, delay=0.1))
-        plastic = sim.Projection(pre, post, sim.AllToAllConnector(), native_synapse(sim, rule, 0.4e-6, delay))
+        pairs = sim.SpikePairRule(rule.tau_plus, rule.tau_minus, rule.A_plus, -rule.A_minus)
+        bounds = sim.MultiplicativeWeightDependence if mu else sim.AdditiveWeightDependence
+        own = sim.STDPMechanism(
+            pairs, bounds(0.0, rule.w_max), weight=0.4e-6, delay=delay, dendritic_delay_fraction=1.0
+        )
+        plastic = sim.Projection(pre, post, sim.AllToAllConnector(), own)
         sim.run(stop)
         found = plastic.get("weight", "array")
         events = post.recorder._spike_detector.device.events
@@ -189,12 +194,12 @@ def test_weights_stay_in_bounds_and_reach_the_simulator(name, monkeypatch):
     read = {}
     from netlib.networks import pynn as on_pynn
 
-    class Spy(on_pynn.SimulatorWeights):
+    class Spy(on_pynn.PyNNWeights):
         def set(self, values):
             super().set(values)
             read[self.projection.label] = self.get()
 
-    monkeypatch.setattr(on_pynn, "SimulatorWeights", Spy)
+    monkeypatch.setattr(on_pynn, "PyNNWeights", Spy)
     parameters = learning_ring()
     extreme = STDP(0.9, 0.9, 40.0, 40.0, mu=0.0)
     for projection, connection in parameters.projections().items():
@@ -330,13 +335,6 @@ def test_another_simulator_learns_the_same_window():
 # ---------------------------------------------------------------- bad input
 
 
-def test_native_rules_that_disagree_are_refused_by_name():
-    rules = {"E_to_E": SHAPES["causal"], "E_to_I": STDP(tau_minus=10.0), "I_to_E": STDP(tau_minus=20.0)}
-    with pytest.raises(ValueError, match=r"E_to_E and I_to_E have tau_minus = 30 and 20 ms"):
-        check_native(rules)
-    check_native({"E_to_E": STDP(tau_minus=10.0), "E_to_I": STDP(tau_minus=20.0)})
-
-
 def run_badly(**settings):
     return run_ring(learning_ring(), drive_of(learning_ring()), 1, **settings)
 
@@ -353,8 +351,6 @@ def run_badly(**settings):
         (lambda: VogelsSprekeler(eta=0), ["eta"]),
         (lambda: VogelsSprekeler(rho0=-1), ["rho0", "-1 Hz"]),
         (lambda: Connection(Uniform(), 0.3, plasticity=STDP(w_max=0.2)), ["weight", "0.3", "0.2"]),
-        (lambda: native_synapse(None, SHAPES["anticausal"], 0.1, 1.0), ["native", "A_plus"]),
-        (lambda: native_synapse(None, STDP(dendritic=0.5), 0.1, 1.0), ["dendritic", "0.5"]),
         (lambda: run_badly(update=0.01), ["update", "0.01 ms"]),
         (
             lambda: run_badly(plastic=[[5, 1]]),

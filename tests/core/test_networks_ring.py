@@ -24,7 +24,7 @@ from netlib.networks import (
     set_values,
 )
 from netlib.networks.parameters import InputTuning
-from netlib.networks.pynn import load, open_simulator
+from netlib.networks.simulators import load, open_simulator
 from netlib.recordings import record_ring
 from netlib.stimuli import Protocol
 from netlib.tuning import fit_population

@@ -11,8 +11,9 @@ import pytest
 from netlib.base.seeds import stream
 from netlib.networks.weights import Weights
 from netlib.recordings import Recording, Trace
+from netlib.recordings.columns import decode_columns, encode_columns
 from netlib.recordings.export import from_neo, from_xarray, to_neo, to_xarray
-from netlib.recordings.nwb import decode_columns, encode_columns, read_recording, write_recording
+from netlib.recordings.nwb import read_recording, write_recording
 from netlib.stimuli import Grating, Protocol
 
 pynwb = pytest.importorskip("pynwb")

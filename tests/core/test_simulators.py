@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 
 from netlib.networks import Cell, Connection, Delay, OneToOne, RingParameters, VonMises, preset, ring, set_values
-from netlib.networks.pynn import BACKENDS, compile_mechanisms, integration_step, load, missing_tools
+from netlib.networks.simulators import BACKENDS, compile_mechanisms, integration_step, load, missing_tools
 from netlib.recordings import Recording, record_ring
 from netlib.stimuli import Grating, Protocol
 from netlib.tuning import fit_population
@@ -185,7 +185,7 @@ def test_no_neuron_says_what_to_install(monkeypatch):
     def absent(*_):
         raise ImportError("NEURON is not installed")
 
-    monkeypatch.setattr("netlib.networks.pynn.compile_mechanisms", absent)
+    monkeypatch.setattr("netlib.networks.simulators.compile_mechanisms", absent)
     with pytest.raises(ImportError, match=r"'neuron' cannot be loaded .*pip install 'netlib\[neuron\]', and C and"):
         load("neuron")
 
@@ -195,7 +195,7 @@ def test_compiled_mechanisms_are_left_alone_and_a_bad_folder_is_named(monkeypatc
     (tmp_path / "x86_64" / "special").touch()
     monkeypatch.setattr(subprocess, "run", None)
     compile_mechanisms(tmp_path)
-    monkeypatch.setattr("netlib.networks.pynn.missing_tools", list)
+    monkeypatch.setattr("netlib.networks.simulators.missing_tools", list)
     with pytest.raises(ImportError, match=r"cannot be compiled in .*nowhere"):
         compile_mechanisms(tmp_path / "nowhere")
 
@@ -212,8 +212,7 @@ REFRACTORY = """
 import sys
 import numpy as np
 from netlib.networks import Cell
-from netlib.networks.pynn import integration_step, set_solver
-from netlib.networks.pynn import open_simulator
+from netlib.networks.simulators import integration_step, open_simulator, set_solver
 backend, model = sys.argv[1:]
 cell = Cell(model, v_spike=-45.0)
 with open_simulator(backend, timestep=integration_step(backend, 0.1, [cell])) as sim:

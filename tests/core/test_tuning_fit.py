@@ -8,7 +8,7 @@ import pytest
 from netlib.base.orientation import hwhh_from_B_theta, signed_distance, von_mises
 from netlib.base.seeds import stream
 from netlib.tuning import fit_tuning, fit_tuning_continuous
-from netlib.tuning.fit import CellFit, curve, deviance, maximise, sum_repeats
+from netlib.tuning.likelihood import CellFit, curve, deviance, maximise, sum_repeats
 
 GRID = np.arange(0, 180, 15.0)
 

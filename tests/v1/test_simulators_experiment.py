@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 
 from netlib.networks import preset, set_values
-from netlib.networks.pynn import BACKENDS, missing_tools
+from netlib.networks.simulators import BACKENDS, missing_tools
 from netlib.sweep import load_table, mean_interval
 from netlib.v1.simulators import _shared, plastic_twins, simulators
 

@@ -11,6 +11,7 @@ from __future__ import annotations
 import dataclasses
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
+from typing import Any, ClassVar, Self
 
 import numpy as np
 
@@ -28,7 +29,10 @@ LARGEST_SEED = 2**53 - 1
 class Stimulus(ABC):
     """Something that can be shown: a frozen dataclass of parameters that renders itself as a movie.
 
-    Every stimulus also has ``contrast`` (0 to 1), and the four properties below.
+    Attributes
+    ----------
+    contrast : float
+        In [0, 1].
 
     Examples
     --------
@@ -37,6 +41,9 @@ class Stimulus(ABC):
     >>> stimulus.movie(100.0, size=16), stimulus.orientation, stimulus.direction, stimulus.reversed().direction
     (Movie(10 frames of 16 x 16 pixels, 10 ms each), 0.0, 270.0, 90.0)
     """
+
+    __dataclass_fields__: ClassVar[dict[str, dataclasses.Field[Any]]]
+    contrast: float
 
     def movie(self, duration: float, size: int = 64, frame_rate: float = 100.0) -> Movie:
         """Render the stimulus from its onset on.
@@ -85,7 +92,7 @@ class Stimulus(ABC):
         """Direction of motion (degrees in [0, 360), 0 rightward, 90 upward), NaN if it has none."""
         return float("nan")
 
-    def reversed(self) -> Stimulus:
+    def reversed(self) -> Self:
         """The same stimulus drifting the opposite way.
 
         Raises
@@ -159,6 +166,11 @@ class DriftingStimulus(Stimulus):
     (True, nan)
     """
 
+    theta: float
+    temporal_frequency: float
+    phase: float
+    reverse: bool
+
     def _check_drift(self) -> None:
         """Check the fields all drifting waves share; ``theta`` is wrapped to [0, 180)."""
         object.__setattr__(self, "theta", check_orientation("theta", self.theta))
@@ -178,7 +190,7 @@ class DriftingStimulus(Stimulus):
         """Direction of motion (degrees in [0, 360), 0 rightward, 90 upward), NaN if the wave stands still."""
         return self._normal if self.temporal_frequency > 0 else float("nan")
 
-    def reversed(self) -> DriftingStimulus:
+    def reversed(self) -> Self:
         """The same stimulus drifting the opposite way.
 
         Raises
