@@ -12,7 +12,8 @@ import netlib
 
 #: Order in which data flows; what is not named here follows.
 ORDER = (
-    *("base", "stimuli", "lgn", "networks", "recordings", "tuning", "calcium", "statistics", "figures", "sweep", "theory"),
+    *("base", "stimuli", "lgn", "networks", "recordings", "tuning"),
+    *("calcium", "statistics", "figures", "sweep", "theory"),
     *("v1", "explore", "striatum", "openscope", "pathways", "teaching", "registry", "doctor"),
 )
 HIDDEN = ("cli",)  # has a page of its own

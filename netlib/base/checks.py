@@ -21,6 +21,7 @@ __all__ = [
     "check_number",
     "check_orientation",
     "check_type",
+    "legal_range",
     "on_grid",
 ]
 
@@ -67,7 +68,7 @@ def check_number(
     ...
     ValueError: rate = -3 Hz is out of range: it must be in [0, inf) Hz
     """
-    legal = _range(low, high, unit, low_open, high_open)
+    legal = legal_range(low, high, unit, low_open, high_open)
     if isinstance(value, bool) or not isinstance(value, Real):
         raise TypeError(f"{name} = {value!r} is not a number: it must be in {legal}")
     number = float(value)
@@ -101,7 +102,7 @@ def check_integer(name: str, value: Any, low: int | None = None, high: int | Non
     """
     whole = isinstance(value, Integral) or (isinstance(value, Real) and float(value).is_integer())
     if isinstance(value, bool) or not whole:
-        raise TypeError(f"{name} = {value!r} is not a whole number: it must be in {_range(low, high, unit)}")
+        raise TypeError(f"{name} = {value!r} is not a whole number: it must be in {legal_range(low, high, unit)}")
     check_number(name, int(value), unit, low, high)
     return int(value)
 
@@ -186,7 +187,7 @@ def check_array(
         where = tuple(int(i) for i in np.argwhere(bad)[0])
         at = ", ".join(map(str, where))
         number = f"{array[where]:g} {unit}".rstrip()
-        raise ValueError(f"{name}[{at}] = {number} is out of range: it must be in {_range(low, high, unit)}")
+        raise ValueError(f"{name}[{at}] = {number} is out of range: it must be in {legal_range(low, high, unit)}")
     return array
 
 
@@ -240,7 +241,9 @@ def on_grid(name: str, value: float, step: float, unit: str = "ms") -> float:
     return steps * step
 
 
-def _range(low: float | None, high: float | None, unit: str, low_open: bool = False, high_open: bool = False) -> str:
+def legal_range(
+    low: float | None, high: float | None, unit: str, low_open: bool = False, high_open: bool = False
+) -> str:
     """The legal range as text, such as ``(0, 10] ms``."""
     left = "(-inf" if low is None else f"{'(' if low_open else '['}{low:g}"
     right = "inf)" if high is None else f"{high:g}{')' if high_open else ']'}"

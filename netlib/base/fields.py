@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
-from netlib.base.checks import check_choice, check_integer, check_number, check_orientation, check_type, describe_range
+from netlib.base.checks import check_choice, check_integer, check_number, check_orientation, check_type, legal_range
 
 __all__ = ["Declared", "choice", "integer", "number", "orientation", "parse_value", "part", "rows_of", "set_values"]
 
@@ -49,7 +49,7 @@ def number(
     def check(name: str, value: Any) -> None:
         check_number(name, value, unit, low, high, low_open=low_open, high_open=high_open, finite=finite)
 
-    return _field(default, Rule(check, unit, describe_range(low, high, low_open, high_open), also))
+    return _field(default, Rule(check, unit, legal_range(low, high, "", low_open, high_open), also))
 
 
 def integer(
@@ -60,7 +60,7 @@ def integer(
     def check(name: str, value: Any) -> None:
         check_integer(name, value, low, high, unit)
 
-    return _field(default, Rule(check, unit, describe_range(low, high, False, False), also))
+    return _field(default, Rule(check, unit, legal_range(low, high, ""), also))
 
 
 def choice(default: Any, choices: Iterable[str], *, also: tuple[Any, ...] = ()) -> Any:
@@ -119,7 +119,9 @@ class Declared:
     def __post_init__(self) -> None:
         for field in dataclasses.fields(self):  # type: ignore[arg-type]  # every subclass is a dataclass
             rule, value = field.metadata.get("rule"), getattr(self, field.name)
-            if rule is not None and not any(value is other or (isinstance(value, str) and value == other) for other in rule.also):
+            if rule is not None and not any(
+                value is other or (isinstance(value, str) and value == other) for other in rule.also
+            ):
                 rule.check(f"{self.prefix}{field.name}", value)
         self.check()
 

@@ -113,7 +113,7 @@ class _Teller:
 
     def add(self, value: Any, where: str) -> None:
         """Feed one value."""
-        if value is None or isinstance(value, _PLAIN) and not isinstance(value, np.generic):
+        if isinstance(value, _PLAIN) and not isinstance(value, np.generic):
             return self._scalar(value)
         if id(value) in self.seen:
             return self.feed("seen", str(self.seen[id(value)]))

@@ -31,7 +31,7 @@ class _Process:
 
     program: subprocess.Popen
     pipe: Connection
-    job: int | None = None
+    job: int = -1
 
     def end(self) -> None:
         self.pipe.close()  # it reads the end of its pipe, and ends

@@ -7,7 +7,7 @@ import math
 
 import numpy as np
 
-from netlib.networks.pynn import open_simulator, run_to
+from netlib.networks.simulators import open_simulator, run_to
 from netlib.striatum.engine import Run, patterns_fire
 from netlib.striatum.model import Parameters, Plan
 
