@@ -38,9 +38,10 @@ from netlib.pathways.steps import (
     codes_of,
     leakage_of,
 )
-from netlib.pathways.store import Result
 from netlib.statistics.mice import pathway_claim, smallest_p
 from netlib.sweep.seeds import over_seeds, save_table
+
+Result = dict[str, Any]
 
 __all__ = [
     "CLAIMS",

@@ -101,8 +101,8 @@ def simulate(
 def inspect(manifest: Manifest_, jobs: Jobs = 2, json_: Json = False) -> None:
     """Say what a data set holds, and name all that is missing, damaged, shuffled or mis-labelled."""
     with refused():
+        from netlib.base.workers import Workers
         from netlib.pathways.pipeline import describe, inspect_manifest
-        from netlib.pathways.store import Workers
 
         with Workers(jobs) as workers:
             table = describe(inspect_manifest(manifest, workers=workers))

@@ -14,6 +14,7 @@ import pandas as pd
 
 from netlib.base.checks import check_choice
 from netlib.base.provenance import atomic_write, provenance, write_json
+from netlib.base.workers import run_jobs
 from netlib.pathways.files import write_behaviour_nwb, write_caiman
 from netlib.pathways.imetronic import BoxLog, make_header, write_imetronic
 from netlib.pathways.manifest import Manifest
@@ -26,7 +27,6 @@ from netlib.pathways.simulate import (
     synthetic_mouse,
     synthetic_session,
 )
-from netlib.pathways.store import run_jobs
 from netlib.pathways.tables import write_csv_session, write_registration
 
 __all__ = ["LAYOUTS", "read_truth", "write_dataset", "write_session_files"]

@@ -8,7 +8,7 @@ from __future__ import annotations
 import fcntl
 import os
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from math import inf
@@ -18,41 +18,24 @@ from typing import Any
 import pandas as pd
 from tqdm.auto import tqdm
 
-from netlib.base.provenance import file_hash, hash_of, provenance
-from netlib.pathways.claims import engagement, judge_claims, subpopulations
+from netlib.base.fingerprint import fingerprint
+from netlib.base.fingerprint import hash_files as read_hashes
+from netlib.base.provenance import hash_of, provenance
+from netlib.base.store import Store
+from netlib.base.workers import Workers
 from netlib.pathways.files import load_session
 from netlib.pathways.manifest import FILES, Manifest, fault_message, load_manifest, read_rows
 from netlib.pathways.parameters import PipelineParameters
-from netlib.pathways.results import POOLED, Results, step_name
-from netlib.pathways.steps import (
-    OfMouse,
-    analyse_session,
-    assign_candidates,
-    cluster_neurons,
-    codes_of,
-    compare_sources,
-    correlate_time,
-    decode_session,
-    decoding_statistics,
-    leak_session,
-    modulation_statistics,
-    rate_statistics,
-    register_mouse,
-    size_curve,
-)
-from netlib.pathways.store import Kept, Result, StepStore, Workers, code_version
+from netlib.pathways.plan import Step, perform, plan_steps
+from netlib.pathways.results import Kept, Results
 from netlib.pathways.tables import read_registration
-from netlib.pathways.training import compare_pathways, sessions_to_criterion
 
 __all__ = [
     "Inspected",
     "PipelineRun",
-    "Step",
     "describe",
     "hash_files",
     "inspect_manifest",
-    "perform",
-    "plan_steps",
     "run_pipeline",
 ]
 
@@ -123,9 +106,9 @@ def run_pipeline(
     """
     start = time.perf_counter()
     parameters = PipelineParameters() if parameters is None else parameters
-    output, store = Path(output), StepStore(Path(output) / "steps")
+    output, store = Path(output), Store(Path(output) / "steps")
     hidden = None if progress is None else not progress
-    with tqdm(total=1, unit=" steps", desc="files", disable=hidden) as bar, Workers(jobs) as workers:
+    with tqdm(total=1, unit=" steps", desc="files", disable=hidden) as bar, Workers(jobs, "jobs") as workers:
         found, new = _sound(manifest, store, workers, bar)
         manifest = found.manifest
         rounds = plan_steps(manifest, found.hashes, parameters)
@@ -133,7 +116,7 @@ def run_pipeline(
         with _alone(output):
             store.clean()
             if new:
-                store.put("inspection", *new)
+                store.put(*new)
             made, there = _perform(rounds, manifest, parameters, kept, workers, bar)
             results = Results(manifest, parameters, kept)
             bar.set_description("report")
@@ -144,16 +127,16 @@ def run_pipeline(
 
 
 def _sound(
-    manifest: Manifest | str | os.PathLike, store: StepStore, workers: Workers, bar: Any
+    manifest: Manifest | str | os.PathLike, store: Store, workers: Workers, bar: Any
 ) -> tuple[Inspected, tuple | None]:
     """The manifest, all files of which are sound, and what to note of it if that was not known."""
     note: list[tuple] = []
 
     def known(hashes: dict[tuple[str, int], str]) -> bool:
-        key = hash_of([code_version(("base", "recordings", "pathways")), sorted(map(str, hashes.items()))])
-        if store.has("inspection", key):
+        key = hash_of([fingerprint(_look), sorted(map(str, hashes.items()))])
+        if store.has(key, "inspection"):
             return True
-        note.append((key, {"sound": True}))
+        note.append((key, {"sound": True}, "inspection"))
         bar.reset(total=len(hashes))
         return False
 
@@ -165,10 +148,10 @@ def _perform(
     rounds: list[list[Step]], manifest: Manifest, parameters: PipelineParameters, kept: Kept, workers: Workers, bar: Any
 ) -> tuple[list[str], list[str]]:
     """Make the steps that are not there: their names, and those that were."""
-    store, made, there = StepStore(kept.folder), [], []
+    store, made, there = Store(kept.folder), [], []
     bar.reset(total=sum(map(len, rounds)) + 1)
     for steps in rounds:
-        missing = [step for step in steps if not store.has(step.name, step.key)]
+        missing = [step for step in steps if not store.has(step.key, step.name)]
         there += [step.name for step in steps if step not in missing]
         bar.update(len(steps) - len(missing))
         if missing:
@@ -181,7 +164,7 @@ def _perform(
 def _report(results: Results, output: Path, workers: Workers, figures: bool) -> Path:
     from netlib.pathways.report import write_pipeline_report
 
-    facts = provenance(results.parameters, results.parameters.seed, code=code_version())
+    facts = provenance(results.parameters, results.parameters.seed, code=fingerprint(plan_steps))
     return write_pipeline_report(results, output, facts, workers, figures)
 
 
@@ -195,144 +178,6 @@ def _alone(output: Path) -> Iterator[None]:
         except BlockingIOError:
             raise BlockingIOError(f"output = {str(output)!r}: another run is at work in this folder") from None
         yield
-
-
-# ---------------------------------------------------------------- steps
-
-
-@dataclass(frozen=True)
-class Step:
-    """One result to be made.
-
-    Attributes
-    ----------
-    name, key : str
-        Name of its file, and what it must have been made from to count.
-    function : callable
-        ``function(results, *of)`` makes it.
-    of : tuple
-        Mouse, session or pathway.
-    """
-
-    name: str
-    key: str
-    function: Callable[..., Result]
-    of: tuple[Any, ...] = ()
-
-
-def plan_steps(
-    manifest: Manifest, hashes: Mapping[tuple[str, int], str], parameters: PipelineParameters
-) -> list[list[Step]]:
-    """All steps, in rounds: those of a round need only the rounds before.
-
-    Parameters
-    ----------
-    manifest : Manifest
-    hashes : mapping
-        Of :func:`hash_files`.
-    parameters : PipelineParameters
-    """
-    code, keys = code_version(), dict[str, str]()
-
-    def step(function: Callable[..., Result], kind: str, of: tuple, needs: list[Any]) -> Step:
-        name = step_name(kind, *of)
-        keys[name] = hash_of([name, code, parameters.of(kind), needs])
-        return Step(name, keys[name], function, of)
-
-    mice = {mouse: manifest.sessions(mouse) for mouse in manifest.mice}
-    everything = [(mouse, k) for mouse, own in mice.items() for k in own]
-    sessions = [step(_session, "session", of, [hashes[of]]) for of in everything]
-    own = {mouse: [keys[step_name("session", mouse, k)] for k in mice[mouse]] for mouse in mice}
-    registrations = [step(_registration, "registration", (m,), [hashes[m, 0], own[m]]) for m in mice]
-    all_before = dict(keys)
-    pathways = dict.fromkeys(manifest.table["pathway"])
-    groups = [step(_clusters, "clusters", (of,), [all_before]) for of in (*pathways, POOLED)]
-    clustered = dict(keys)
-    later = [step(_decoding, "decoding", of, [clustered]) for of in everything]
-    of_mice = [
-        step(function, kind, (m,), [own[m], keys[step_name("registration", m)]])
-        for function, kind in ((_time, "time"), (_sources, "sources"))
-        for m in mice
-    ]
-    last = step(_statistics, "statistics", (), [dict(keys)])
-    return [sessions, registrations, groups, [*of_mice, *later], [last]]
-
-
-def perform(manifest: Manifest, parameters: PipelineParameters, kept: Kept, step: Step) -> bool:
-    """Make a step unless it is there, and keep it; tell whether it was made."""
-    results = Results(manifest, parameters, kept)
-    try:
-        return StepStore(kept.folder).make(step.name, step.key, lambda: step.function(results, *step.of))
-    except ValueError as error:
-        raise ValueError(f"step {step.name}: {error}; all steps before it are kept") from error
-
-
-def _session(results: Results, mouse: str, session: int) -> Result:
-    return analyse_session(load_session(results.manifest, mouse, session), results.parameters)
-
-
-def _registration(results: Results, mouse: str) -> Result:
-    sessions = [
-        results.session(mouse, k, "vectors", "fp_cell", "fp_pixel", "fp_value", "field")
-        for k in results.manifest.sessions(mouse)
-    ]
-    path = results.manifest.registration_file(mouse)
-    given = None if path is None else read_registration(path, len(sessions), [len(s["vectors"]) for s in sessions])
-    return register_mouse(sessions, given)
-
-
-def _clusters(results: Results, of: str) -> Result:
-    mice = [results.vectors(mouse) for mouse in results.mice(None if of == POOLED else of)]
-    found = cluster_neurons(mice, results.parameters, compare=of != POOLED)
-    return found if of == POOLED else found | assign_candidates(mice, found)
-
-
-def _decoding(results: Results, mouse: str, session: int) -> Result:
-    numbers = results.manifest.sessions(mouse)
-    directions = [results.session(mouse, k, "leading")["leading"] for k in numbers]
-    table = results.registration(mouse)["table"]
-    codes = codes_of(directions, table, numbers.index(session))
-    features = results.session(mouse, session, "features", "bin", "bin_labels")
-    return decode_session(features, results.cell_clusters(mouse, session), codes, results.parameters)
-
-
-def _time(results: Results, mouse: str) -> Result:
-    numbers = results.manifest.sessions(mouse)
-    wanted = ("instants", "instant_labels", "instant_step")
-    sessions = [results.session(mouse, k, *wanted) for k in numbers]
-    return correlate_time(sessions, results.registration(mouse)["table"], results.parameters)
-
-
-def _sources(results: Results, mouse: str) -> Result:
-    numbers = results.manifest.sessions(mouse)
-    first, last = results.session(mouse, numbers[0]), results.session(mouse, numbers[-1])
-    session = load_session(results.manifest, mouse, numbers[0], footprints=False)
-    found = compare_sources(session, float(first["guard"]), results.parameters)
-    for name, function, one in (("leakage", leak_session, first), ("curve", size_curve, last)):
-        try:
-            found[name] = function(one, results.parameters)
-        except ValueError as error:  # a session too short, or too little of a behaviour
-            found[f"{name} failure"] = str(error)
-    return found
-
-
-def _statistics(results: Results) -> Result:
-    p = results.parameters
-    mice = [results.for_statistics(mouse) for mouse in results.mice()]
-    metrics = pd.concat([s["metrics"] for m in mice for s in m.sessions.values()], ignore_index=True)
-    decoded = {(pathway, mouse, k): results.decoded(mouse, k) for pathway, mouse, k in results.everything()}
-    found = {"metrics": metrics, "criterion": sessions_to_criterion(metrics)}
-    found["behaviour"] = pd.concat([compare_pathways(metrics, name) for name in ("cycles", "presses", "rewards")])
-    found |= modulation_statistics(mice, p) | rate_statistics(mice, p) | decoding_statistics(decoded, mice)
-    table = pd.DataFrame([_engagement(m) for m in mice])
-    pooled = results.clusters(POOLED)
-    together = subpopulations(pooled["labels"], pooled["mouse"], pooled["pathway"])
-    return found | {"engagement": table, "pooled": together, "claims": judge_claims(table, together, p.margin, p.alpha)}
-
-
-def _engagement(one: OfMouse) -> dict[str, Any]:
-    vectors, leading = ([session[name] for session in one.sessions.values()] for name in ("vectors", "leading"))
-    return {"mouse": one.mouse, "pathway": one.pathway, **engagement(vectors, leading)}
 
 
 # ---------------------------------------------------------------- inspection
@@ -361,10 +206,11 @@ def hash_files(manifest: Manifest) -> dict[tuple[str, int], str]:
     hashes = {}
     for row in manifest.table.to_dict("records"):
         files = {kind: manifest.folder / row[kind] for kind in FILES if row[kind]}
-        told = [row["pathway"], row["schedule"], *(f"{kind} {file_hash(path)}" for kind, path in files.items())]
+        told = [row["pathway"], row["schedule"]]
+        told += [f"{kind} {told_hash}" for kind, told_hash in zip(files, read_hashes(files.values()), strict=True)]
         hashes[row["mouse"], row["session"]] = " ".join(told)
         table = manifest.registration_file(row["mouse"])
-        hashes[row["mouse"], 0] = "" if table is None else file_hash(table)
+        hashes[row["mouse"], 0] = "" if table is None else read_hashes([table])[0]
     return hashes
 
 

@@ -11,7 +11,10 @@ import pandas as pd
 from matplotlib import rc_context
 from matplotlib.figure import Figure
 
-from netlib.base.provenance import atomic_write, hash_of
+from netlib.base.fingerprint import fingerprint
+from netlib.base.provenance import LEFT, atomic_write, hash_of
+from netlib.base.store import Store
+from netlib.base.workers import Workers
 from netlib.figures.report import Facts, Image, Section, Table, write_report
 from netlib.figures.style import STYLE
 from netlib.pathways import figures as draw
@@ -21,7 +24,6 @@ from netlib.pathways.figures.style import PATHWAY_NAMES
 from netlib.pathways.labels import cohen_kappa, confusion
 from netlib.pathways.results import POOLED, Results
 from netlib.pathways.steps import place_of_neurons
-from netlib.pathways.store import StepStore, Workers, code_version
 
 __all__ = ["write_pipeline_report"]
 
@@ -49,15 +51,15 @@ def write_pipeline_report(
     Path
         The report.
     """
-    store, report = StepStore(results.kept.folder), output / "report.html"
-    key = hash_of(
-        [results.kept.keys["statistics"], code_version(("base", "figures", "pathways")), str(output.resolve()), figures]
-    )
-    kept = store.get("report", key)
+    store, report = Store(results.kept.folder), output / "report.html"
+    code = fingerprint(write_pipeline_report)
+    key = hash_of([results.kept.keys["statistics"], code, str(output.resolve()), figures])
+    kept = store.get(key, "report")
     if kept is not None and report.is_file() and all((output / name).is_file() for name in kept["files"]):
         return report
-    for path in output.rglob(".*.*.*"):
-        path.unlink(missing_ok=True)  # what a killed run left
+    for pattern in (f".report.html.*{LEFT}", f"tables/.*{LEFT}", f"figures/.*{LEFT}", f"figures/sessions/.*{LEFT}"):
+        for path in output.glob(pattern):
+            path.unlink(missing_ok=True)  # what a killed run left
     tables = {name: _write_csv(output / "tables" / f"{name}.csv", table) for name, table in _tables(results)}
     folder = output / "figures" if figures else None
     pictures = Pictures(folder)
@@ -73,7 +75,7 @@ def write_pipeline_report(
     files = sorted(
         p.relative_to(output).as_posix() for folder in ("tables", "figures") for p in _whole(output / folder)
     )
-    store.put("report", key, {"files": files})
+    store.put(key, {"files": files}, "report")
     return report
 
 

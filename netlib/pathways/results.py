@@ -4,19 +4,22 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
 import numpy as np
 import pandas as pd
 
+from netlib.base.store import Store
 from netlib.pathways.manifest import Manifest
 from netlib.pathways.parameters import PipelineParameters
 from netlib.pathways.session import PATHWAYS
 from netlib.pathways.steps import MouseVectors, OfMouse, local_clusters
-from netlib.pathways.store import Kept, Result
 
-__all__ = ["POOLED", "Results", "step_name"]
+__all__ = ["POOLED", "Kept", "Result", "Results", "step_name"]
+
+Result = dict[str, Any]
 
 #: Name of the clusters of all mice together.
 POOLED = "both"
@@ -31,6 +34,27 @@ def step_name(kind: str, *of: str | int) -> str:
     'session-I2%2Fb-3'
     """
     return "-".join([kind, *(quote(str(part), safe="") for part in of)])
+
+
+@dataclass(frozen=True)
+class Kept:
+    """Results of a run by the names of the steps: where they are, and their keys."""
+
+    folder: Path
+    keys: dict[str, str]
+
+    def load(self, name: str, *only: str) -> Result:
+        """Result of a step, or some parts of it; a part that the step did not make is not there.
+
+        Raises
+        ------
+        RuntimeError
+            If it is not there, which is a fault of the pipeline, or somebody removed it meanwhile.
+        """
+        found = Store(self.folder).get(self.keys[name], name, only)
+        if found is None:
+            raise RuntimeError(f"the result of step {name!r} is not in {self.folder}: it was removed while in use")
+        return found
 
 
 @dataclass(frozen=True, eq=False)

@@ -67,10 +67,11 @@ from netlib.pathways.population_time import (
 )
 from netlib.pathways.registration import centroids, pick, quality, register_sessions, sparse_footprints
 from netlib.pathways.session import BehaviourSession
-from netlib.pathways.store import Result
 from netlib.pathways.training import session_metrics
 from netlib.recordings.recording import Trace
 from netlib.statistics.mixed_models import fit_mixed_model, ols_anova
+
+Result = dict[str, Any]
 
 __all__ = [
     "MouseVectors",

@@ -9,16 +9,18 @@ import pytest
 from matplotlib.figure import Figure
 from numpy.testing import assert_allclose, assert_array_equal
 
+from netlib.base.store import Store
+from netlib.pathways import report
 from netlib.pathways.behaviour import BEHAVIOURS, GROUPS, bin_labels
 from netlib.pathways.claims import judge_claims
 from netlib.pathways.dataset import write_dataset
 from netlib.pathways.manifest import Manifest, load_manifest
 from netlib.pathways.neurons import neuron_table
 from netlib.pathways.parameters import PipelineParameters
-from netlib.pathways.pipeline import hash_files, perform, plan_steps
+from netlib.pathways.pipeline import hash_files
+from netlib.pathways.plan import perform, plan_steps
 from netlib.pathways.registration import centroids, register_sessions
-from netlib.pathways.report import behaviour_section, decoding_section, modulation_section, statistics_section
-from netlib.pathways.results import POOLED, Results, step_name
+from netlib.pathways.results import POOLED, Kept, Results, step_name
 from netlib.pathways.simulate import simulate_behaviour
 from netlib.pathways.simulated_images import draw_footprints, place_cells
 from netlib.pathways.steps import (
@@ -32,7 +34,6 @@ from netlib.pathways.steps import (
     register_mouse,
     size_curve,
 )
-from netlib.pathways.store import Kept, StepStore
 from netlib.recordings.recording import Recording, Trace
 from netlib.stimuli.protocol import Protocol
 
@@ -217,9 +218,9 @@ def kept(tmp_path):
     """Puts results of steps by hand, as if they had been made."""
 
     def put(manifest: Manifest, parts: dict[str, dict]) -> Results:
-        store = StepStore(tmp_path)
+        store = Store(tmp_path)
         for name, result in parts.items():
-            store.put(name, f"key of {name}", result)
+            store.put(f"key of {name}", result, name)
         return Results(manifest, PipelineParameters(), Kept(tmp_path, {name: f"key of {name}" for name in parts}))
 
     return put
@@ -348,8 +349,9 @@ class Told:
     def __init__(self) -> None:
         self.given: dict[str, tuple] = {}
 
-    def draw(self, name, draw, *arguments, alt, caption="", **options) -> None:
-        self.given[name] = (draw, arguments, options)
+    def draw(self, plot, *arguments, alt, caption="", name="", of="", **options) -> None:
+        stem = "_".join(filter(None, (name or plot.__name__.removeprefix("plot_"), of)))
+        self.given[stem] = (plot, arguments, options)
 
     def figure(self, name: str) -> Figure:
         draw, arguments, options = self.given[name]
@@ -364,7 +366,7 @@ def told(section, results: Results) -> Told:
 
 def test_training_is_drawn_in_the_units_of_its_labels(run):
     results, _ = run
-    pictures = told(behaviour_section, results)
+    pictures = told(report._behaviour, results)
     metrics, labels, scale = pictures.given["training"][1]
     metrics = metrics.assign(session_length=240_000.0, inter_sequence_interval=7000.0, cycle_duration=9000.0)
     pictures.given["training"] = (pictures.given["training"][0], (metrics, labels, scale), {})
@@ -377,7 +379,7 @@ def test_training_is_drawn_in_the_units_of_its_labels(run):
 
 def test_the_confusion_of_sources_has_events_in_its_rows(run):
     results, _ = run
-    (counts, _), _ = told(modulation_section, results).given["sign_confusion"][1:]
+    (counts, _), _ = told(report._modulation, results).given["sign_confusion"][1:]
     table = counts["events and trace"].to_numpy()
     sessions = [results.session(m, k) for _, m, k in results.everything()]
     events, trace = (np.concatenate([s[name].ravel() for s in sessions]) for name in ("signs", "trace signs"))
@@ -388,7 +390,7 @@ def test_the_confusion_of_sources_has_events_in_its_rows(run):
 
 def test_the_confusion_of_behaviours_sums_the_sessions_of_a_pathway(run):
     results, _ = run
-    ((matrices,), _) = told(decoding_section, results).given["confusion"][1:]
+    ((matrices,), _) = told(report._decoding, results).given["confusion"][1:]
     for title, mouse in (("direct (D1)", "I1"), ("indirect (A2A)", "L1")):
         bins = [results.session(mouse, k)["bin_labels"] for k in (1, 2)]
         shown = np.bincount(np.concatenate([b[b >= 0] for b in bins]), minlength=4)
@@ -398,7 +400,7 @@ def test_the_confusion_of_behaviours_sums_the_sessions_of_a_pathway(run):
 
 def test_changes_are_drawn_from_the_first_mean_to_the_second(run):
     results, _ = run
-    pictures = told(statistics_section, results)
+    pictures = told(report._statistics, results)
     for pathway in ("D1", "A2A"):
         contrasts = results.statistics()[f"contrasts {pathway}"]
         table = pictures.given[f"cluster_changes_{pathway}"][1][0]
