@@ -1,9 +1,9 @@
 """Rules of synaptic plasticity, and the synapses that follow them: what a pair of spikes does to a weight.
 
-Weights are magnitudes in [0, w_max], for excitatory and inhibitory synapses alike. A positive
-amplitude potentiates and a negative one depresses, on either side of the window: ``A_plus`` is for a presynaptic
-spike followed by a postsynaptic one, ``A_minus`` for the reverse. Every pair of spikes counts (all-to-all), each
-through traces that its own synapse keeps. The window is that of the spikes as they reach the synapse.
+Weights are magnitudes in [0, w_max], for excitatory and inhibitory synapses alike. A positive amplitude potentiates and
+a negative one depresses, on either side of the window: ``A_plus`` is for a presynaptic spike followed by a postsynaptic
+one, ``A_minus`` for the reverse. Every pair of spikes counts (all-to-all), each through traces that its own synapse
+keeps. The window is that of the spikes as they reach the synapse.
 
 The simulators' own rules are not used: outside A_plus >= 0 >= A_minus (in this convention) NEST's scales with the wrong
 bound and leaves [0, w_max], and it keeps ``tau_minus`` in the postsynaptic cell, one for all projections onto it.

@@ -1,4 +1,4 @@
-"""How fast what was learned is lost and learned again: curves of groups of simulations, as published."""
+"""How fast what was learned is lost and learned again: curves of groups of simulations, as in the published study."""
 
 from __future__ import annotations
 
