@@ -20,6 +20,7 @@ from numpy.typing import ArrayLike
 
 from netlib.base.checks import check_choice, check_integer, check_number
 from netlib.base.seeds import stream
+from netlib.base.workers import run_jobs
 from netlib.statistics.splits import Split, blocked_splits, matched_split, random_split, time_blocks
 
 __all__ = [
@@ -269,14 +270,12 @@ def average_scores(scores: list[dict]) -> dict:
 
 def spread(task: Callable, data: DecodingData, what: object, n: int, workers: int) -> list[dict]:
     """Results of ``task(data, what, k)`` for k from 0 to n - 1, in order, whatever the number of workers."""
-    from joblib import Parallel, delayed
-
     workers = check_integer("workers", workers, 1, unit="processes")
     if workers == 1 or n < 2:
         return _chunk(task, data, what, range(n))
     edges = np.linspace(0, n, min(n, 4 * workers) + 1).astype(int).tolist()
     chunks = [range(*part) for part in pairwise(edges)]
-    done = Parallel(n_jobs=workers)(delayed(_chunk)(task, data, what, chunk) for chunk in chunks)
+    done = run_jobs(_chunk, [(task, data, what, chunk) for chunk in chunks], workers)
     return [result for part in done for result in part]
 
 

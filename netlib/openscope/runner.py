@@ -8,7 +8,6 @@ import os
 import time
 import traceback
 import uuid
-import zlib
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,7 +17,9 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from netlib.base.checks import check_integer, check_type
-from netlib.base.provenance import atomic_write, versions
+from netlib.base.fingerprint import fingerprint, hash_files
+from netlib.base.provenance import atomic_write, hash_of, versions
+from netlib.base.workers import run_jobs
 from netlib.openscope.metadata import LAYERS
 from netlib.openscope.mice import TABLE_NAME, MouseTable, find_file
 from netlib.openscope.panels import Panel, find_panels
@@ -40,8 +41,6 @@ __all__ = [
 
 #: Key of what netlib says of the origin of the data; published files lack it.
 PROVENANCE = "provenance"
-#: Frames and ROIs of which a session's fingerprint is made.
-SAMPLE = (2000, 8)
 
 
 @dataclass(frozen=True)
@@ -151,11 +150,9 @@ def run_panels(
     todo = [(panel, panel.run_parameters(**options)) for panel in chosen]
     computable = [one for one, _ in todo if one.computable]
     if jobs > 1 and len(computable) > 1:
-        from joblib import Parallel, delayed
-
         if not plot_only:
             SessionPool(settings.datadir, None, mouse_table).close()  # errors about the folder, once
-        return Parallel(n_jobs=jobs)(delayed(_run_in_process)(p, parameters, settings) for p, parameters in todo)
+        return run_jobs(_run_in_process, [(p, parameters, settings) for p, parameters in todo], jobs)
     pool = None if plot_only else SessionPool(settings.datadir, sessions, mouse_table)
     try:
         return [run_panel(p, parameters, settings, pool, jobs) for p, parameters in todo]
@@ -207,32 +204,41 @@ def _make(
         return "redrawn", f"drawn with other values of {', '.join(other)}" if other else ""
     tracked = bool(parameters.analyspar and parameters.analyspar.tracked)
     sessions, note = pool.select(parameters.sesspar, tracked)
-    prints = [_fingerprint(session) for session in sessions]
-    kept = None if settings.overwrite else _kept(place, parameters, prints)
+    seed, contents = parameters.extra("seed", PAPER_SEED), [_content(session) for session in sessions]
+    key = hash_of([fingerprint(panel.compute), parameters.to_json(), seed, contents])
+    kept = None if settings.overwrite else _kept(place, parameters, key)
     if kept is not None:
         write_panel(place, None, draw(kept), title)
         return "redrawn", note
-    seed = parameters.extra("seed", PAPER_SEED)
     options = {"workers": workers} if panel.parallel else {}
     tables = panel.compute(sessions, parameters, seed, **options)
     # No date: the same panel is the same file, whatever the number of processes.
-    facts = {"panel": panel.name, "title": panel.title, "seed": seed, "sessions": prints, "versions": versions()}
-    facts |= {"note": note}
-    data = {**parameters.to_json(), **tables, PROVENANCE: facts}
+    facts = {"panel": panel.name, "title": panel.title, "seed": seed, "versions": versions(), "note": note, "key": key}
+    facts["sessions"] = [f"{s.metadata.sessid}: {content}" for s, content in zip(sessions, contents, strict=True)]
+    data = {**parameters.to_json(), **tables}
+    data[PROVENANCE] = facts | {"content": _checksum(data)}
     write_panel(place, data, draw(data), title)
     return "computed", note
 
 
-def _kept(place: Place, parameters: Parameters, prints: list[str]) -> dict[str, Any] | None:
-    """Kept data of a panel, if they are of these parameters and sessions."""
+def _kept(place: Place, parameters: Parameters, key: str) -> dict[str, Any] | None:
+    """Kept data of a panel, if whole and of this key; published data, which have no key, if of these parameters."""
     if not place.data.is_file():
         return None
     try:
         data = read_data(place.data)
     except ValueError:
         return None
-    sessions = data.get(PROVENANCE, {}).get("sessions", prints)
-    return data if not differing_parameters(data, parameters) and sessions == prints else None
+    facts = data.get(PROVENANCE)
+    if facts is None:
+        return None if differing_parameters(data, parameters) else data
+    content = {name: value for name, value in data.items() if name != PROVENANCE}
+    return data if facts.get("key") == key and facts.get("content") == _checksum(content) else None
+
+
+def _checksum(data: Mapping[str, Any]) -> str:
+    """Hash of data as they are after writing and reading."""
+    return hash_of(json.loads(_json(data)))
 
 
 # ---------------------------------------------------------------- the sessions a panel needs
@@ -398,14 +404,11 @@ def _criteria(sesspar: SessPar) -> str:
     return ", ".join(f"{name} = {value}" for name, value in asked.items() if value not in ("any", "all")) or "any mouse"
 
 
-def _fingerprint(session: Session) -> str:
-    """What tells the data of a session from other data: identifier, size and a checksum of part of it."""
-    frames, rois = SAMPLE
-    n = session.n_rois
-    some = session.traces(np.arange(min(rois, n)), slice(0, min(frames, len(session.twop_times))))
-    starts = session.trials[["start_frame_stim", "start_frame_twop"]].to_numpy()
-    checksum = zlib.crc32(some.tobytes(), zlib.crc32(np.ascontiguousarray(starts).tobytes()))
-    return f"{session.metadata.sessid}:{len(session.twop_times)}x{n}:{checksum:08x}"
+def _content(session: Session) -> str:
+    """Hash of all that a session holds: of its file, or of its arrays."""
+    if session.path is not None:
+        return hash_files([session.path])[0]
+    return session.fingerprint()
 
 
 # ---------------------------------------------------------------- files of a panel

@@ -12,6 +12,7 @@ import pandas as pd
 from numpy.typing import ArrayLike
 
 from netlib.base.checks import check_array, check_choice
+from netlib.base.fingerprint import fingerprint
 from netlib.openscope.metadata import PUPIL, SessionMetadata, SessionParts
 from netlib.openscope.mice import MouseTable
 from netlib.openscope.nwb_reading import read_parts
@@ -468,6 +469,15 @@ class Session:
             read_truth=lambda: truth,
         )
         return cls(parts, tracked_only=tracked_only)
+
+    def fingerprint(self) -> str:
+        """Hash of all that the session holds."""
+        p = self._parts
+        arrays = [None if a is None else np.asarray(a[:]) for a in (p.dff, p.running, p.masks, p.max_projection)]
+        pupil = {name: np.asarray(values[:]) for name, values in p.pupil.items()}
+        shown = {name: read() for name, read in p.ragged.items()}
+        clocks = (self.twop_times, self.stim_times, self.trials, p.roi_ids, p.tracking_ids)
+        return fingerprint(self.metadata, arrays, pupil, shown, clocks, where=str(self))
 
     def close(self) -> None:
         """Close the file; what was read stays."""
