@@ -1,6 +1,7 @@
 """The project itself: the house, import time, versions, dependencies, notebooks."""
 
 import ast
+import importlib.metadata
 import json
 import os
 import re
@@ -313,6 +314,23 @@ def test_constraints_pin_every_direct_dependency(python):
         (pin,) = pins[name]
         assert pin.operator == "=="
         assert spec.contains(pin.version), f"{name}=={pin.version} in constraints.txt is outside {spec}"
+
+
+def test_what_is_imported_is_declared():
+    """Every library that netlib imports, anywhere in its code, is a dependency or in an extra by its own name."""
+    homes = importlib.metadata.packages_distributions()
+    declared = direct().keys() | BUILT_BY_HAND
+    found = {}
+    for path in ROOT.glob("netlib/**/*.py"):
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            names = [alias.name for alias in node.names] if isinstance(node, ast.Import) else []
+            names += [node.module] if isinstance(node, ast.ImportFrom) and node.module and not node.level else []
+            found |= {name.partition(".")[0]: path.relative_to(ROOT) for name in names}
+    foreign = found.keys() - sys.stdlib_module_names - {"netlib"}
+    assert len(foreign) > 20
+    assert {
+        top: found[top] for top in foreign if not {canonicalize_name(d) for d in homes.get(top, [top])} & declared
+    } == {}
 
 
 def test_conda_environment_agrees_with_pyproject():
