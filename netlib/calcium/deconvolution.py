@@ -233,11 +233,11 @@ def _kinetics(
     unknown = (None, "estimate")
     if decay in unknown or (order == 2 and rise in unknown):
         estimated = time_constants(target, rate, order)
-        decay = estimated[0] if decay in unknown else decay
+        decay = estimated[0] if decay in unknown else check_number("decay", decay, "ms", 0, low_open=True)
         rise = min(estimated[1], decay / 2) if rise in unknown else rise
-    check_number("decay", decay, "ms", 0, low_open=True)
+    decay = check_number("decay", decay, "ms", 0, low_open=True)
     rise = 0.0 if order == 1 else check_number("rise", rise, "ms", 0, decay, high_open=True)
-    return _Kinetics(order, 1000.0 / rate, float(decay), rise)
+    return _Kinetics(order, 1000.0 / rate, decay, rise)
 
 
 def _solver(kinetics: _Kinetics, n_frames: int, minimum: float) -> Callable[[np.ndarray], np.ndarray]:

@@ -191,9 +191,10 @@ def _structs(value: np.ndarray) -> Iterator[np.void]:
 
 
 def _cell(name: str, struct: np.void) -> JointRecording:
-    missing = [field for field in FIELDS if field not in struct.dtype.names]
+    names = struct.dtype.names or ()
+    missing = [field for field in FIELDS if field not in names]
     if missing:
-        raise ValueError(f"{name} lacks the fields {missing}: it has {list(struct.dtype.names)}")
+        raise ValueError(f"{name} lacks the fields {missing}: it has {list(names)}")
     seconds, values, events = (np.asarray(struct[field], float).ravel() for field in FIELDS)
     if len(seconds) != len(values):
         raise ValueError(f"{name}: fluo_time has {len(seconds)} values and fluo_mean {len(values)}: they must be equal")

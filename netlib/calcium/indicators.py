@@ -220,8 +220,8 @@ def _frame_times(times: np.ndarray | None, rate: float | None, duration: float |
         raise ValueError("give either times (ms), or rate (Hz) and duration (ms)")
     if times is None:
         step = 1000.0 / check_number("rate", rate, "Hz", 0, low_open=True)
-        check_number("duration", duration, "ms", 0, low_open=True)
-        return np.arange(math.ceil(duration / step - 1e-9)) * step
+        length = check_number("duration", duration, "ms", 0, low_open=True)
+        return np.arange(math.ceil(length / step - 1e-9)) * step
     frames = check_array("times", times, "ms", ndim=1)
     bad = np.flatnonzero(np.diff(frames) <= 0) + 1
     if len(bad):

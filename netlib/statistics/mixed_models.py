@@ -681,11 +681,11 @@ def fit_nested(
 
     log_theta, converged = np.zeros(0), True
     if groups:
-        bounds, best = [(-14.0, 8.0)] * len(groups), None
-        for start in (-1.0, -4.0):
-            fit = minimize(cost, np.full(len(groups), start), method="L-BFGS-B", bounds=bounds, options={"gtol": 1e-6})
-            if best is None or fit.fun < best.fun - 1e-9:
-                best = fit
+        bounds, options = [(-14.0, 8.0)] * len(groups), {"gtol": 1e-6}
+        starts = (np.full(len(groups), start) for start in (-1.0, -4.0))
+        best, other = (minimize(cost, s, method="L-BFGS-B", bounds=bounds, options=options) for s in starts)
+        if other.fun < best.fun - 1e-9:
+            best = other
         log_theta, converged = best.x, bool(np.isfinite(best.fun) and (best.success or best.status == 2))
     theta = np.exp(log_theta)
     theta[log_theta <= -13.9] = 0.0

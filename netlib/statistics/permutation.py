@@ -378,7 +378,7 @@ def percent_test(
     multcomp: int = 1,
     n_resamples: int = 10_000,
     seed: int | np.random.Generator = 0,
-) -> dict[str, float | tuple[float, float, float]]:
+) -> dict[str, float | tuple[float, ...]]:
     """Percent k / n with its spread, intervals and p values.
 
     Parameters

@@ -56,7 +56,11 @@ def assemble(
         (inner,) = shapes
         kind = next(a.dtype for a in arrays if a is not None)
         lacking = kind.kind in "biu" and any(a is None for a in arrays)
-        empty = np.full(inner, np.nan, float if lacking else kind) if lacking or kind.kind in "fc" else None
+        empty = (
+            np.full(inner, np.nan, float if lacking else kind)
+            if lacking or kind.kind in "fc"
+            else np.zeros(inner, kind)
+        )
         values = np.stack([empty if a is None else a for a in arrays]).reshape(*shape, *inner)
         inner_dims = [f"{name}_{k}" for k in range(len(inner))]
         attrs = {"unit": units[name]} if name in units else {}

@@ -90,10 +90,10 @@ def listed(settings: Iterable[Mapping[str, Any]]) -> Points:
     >>> points.dims, points.settings[1]
     ({'point': [0, 1]}, {'frequency': 2.0})
     """
-    settings = tuple(dict(each) for each in settings)
-    if not settings:
+    each = tuple(dict(setting) for setting in settings)
+    if not each:
         raise ValueError("settings is empty: a sweep needs at least one point")
-    return Points(settings, {"point": list(range(len(settings)))})
+    return Points(each, {"point": list(range(len(each)))})
 
 
 def called(function: Callable[[int], Mapping[str, Any]], n: int) -> Points:

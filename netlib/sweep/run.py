@@ -114,7 +114,7 @@ def sweep(
         seeds=seeds,
         context=context_name(context),
     )
-    return assemble(results, points, seeds, getattr(plain, "units", {}), facts)
+    return assemble([result or {} for result in results], points, seeds, getattr(plain, "units", {}), facts)
 
 
 def keys_of(
