@@ -243,14 +243,17 @@ class _Teller:
 
     def _python_function(self, function: types.FunctionType, where: str) -> None:
         self.feed("function", function.__module__ or "", function.__qualname__)
-        if self._is_whole(function.__module__):
-            return
+        whole = self._is_whole(function.__module__)
+        if whole and _place(function.__module__) is None:
+            return  # of a library: its version tells
         self._code(function.__code__)
         self.add(function.__defaults__, f"the defaults of {where}")
         self.add(function.__kwdefaults__, f"the defaults of {where}")
         for name, cell in zip(function.__code__.co_freevars, function.__closure__ or (), strict=True):
             with contextlib.suppress(ValueError):  # an empty cell
                 self.add(cell.cell_contents, f"{name}, which {function.__qualname__} closes over,")
+        if whole:
+            return  # the source of the module tells its global variables
         for name in sorted(_global_names(function.__code__)):
             if name in function.__globals__:
                 self.feed(name)

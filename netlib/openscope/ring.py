@@ -25,7 +25,7 @@ from netlib.openscope.schedule import Schedule, credit_assignment_schedule
 from netlib.openscope.session import Session
 from netlib.openscope.simulate import session_from_recording
 from netlib.openscope.usi import usi, usi_null
-from netlib.recordings.recording import record_ring
+from netlib.recordings.simulate import record_ring
 
 __all__ = [
     "effective_gain",

@@ -12,6 +12,7 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
         "nwb": ["read_recording", "write_recording"],
         "ophys": ["list_series", "read_ophys", "roi_recording"],
         "readers": ["read_caiman", "read_suite2p"],
-        "recording": ["Recording", "Trace", "record_ring"],
+        "recording": ["Recording", "Trace"],
+        "simulate": ["record_ring"],
     },
 )

@@ -345,10 +345,10 @@ def scores(folder, **options):
     ids=str,
 )
 def test_real_cells_are_deconvolved(reference_folder, options):
-    """Mean r of at least 0.8 at 30 Hz; an off-the-shelf OASIS has 0.82."""
+    """Mean r of at least 0.82 at 30 Hz over GCaMP6, 7 and 8, and no cell lost; measured .826 to .860, lowest .548."""
     found = scores(reference_folder, **options)
-    assert len(found) == 7
-    assert found.mean() >= 0.8 and found.min() > 0.6
+    assert len(found) == 21
+    assert found.mean() >= 0.82 and found.min() > 0.5
 
 
 @pytest.mark.slow

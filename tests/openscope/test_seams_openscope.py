@@ -7,6 +7,7 @@ import pandas as pd
 import pytest
 from _session_maker import METADATA, flow, gray, make_arrays, make_session, sequences
 
+from netlib.openscope.events import locked_events
 from netlib.openscope.nwb_writing import write_session
 from netlib.openscope.panel_data import (
     full_session,
@@ -19,12 +20,11 @@ from netlib.openscope.panel_data import (
 )
 from netlib.openscope.panel_examples import example_rois, mean_signals, overlays, signal_to_noise_ratios
 from netlib.openscope.panels import panel
-from netlib.openscope.parameters import DIRECTIONS, StimPar
-from netlib.openscope.responses import locked_events
+from netlib.openscope.parameters import StimPar
 from netlib.openscope.ring import two_photon
 from netlib.openscope.session import Session
 
-FLOW = StimPar("none", "none", "none", 2, 2, "visflow", DIRECTIONS, 128)
+FLOW = StimPar("none", "none", "none", 2, 2, "visflow", ("right (temp)", "left (nasal)"), 128)
 
 
 def table_of(compute, sessions, parameters) -> list[dict]:

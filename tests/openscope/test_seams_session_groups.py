@@ -2,7 +2,7 @@
 
 from _session_maker import METADATA, make_session
 
-from netlib.openscope.parameters import common_columns, roi_counts
+from netlib.openscope.parameters import common_columns
 
 
 def three_mice():
@@ -11,10 +11,6 @@ def three_mice():
         make_session(n, mouse, metadata=METADATA | {"mouse_n": mouse, "mouseid": 100 + mouse, "sessid": 200 + mouse})
         for mouse, n in numbers.items()
     ]
-
-
-def test_each_session_has_its_own_number_of_rois():
-    assert roi_counts(three_mice()) == [4, 7, 5]
 
 
 def test_each_mouse_of_a_row_has_its_own_columns():
