@@ -63,7 +63,7 @@ def experiment(
 ) -> None:
     """An experiment of the notebooks over many seeds, into one table that says where it comes from."""
     with own_refusals():
-        from netlib.networks.parameters import parse_value
+        from netlib.base.fields import parse_value
         from netlib.sweep import over_seeds, save_table
 
         experiments = offered("experiments")
@@ -107,8 +107,8 @@ def sweep(
         from functools import partial
 
         from netlib import sweep as sweeps
+        from netlib.base.fields import parse_value
         from netlib.networks import ENGINES, use_backend
-        from netlib.networks.parameters import parse_value
 
         check_choice("engine", engine, ENGINES)
         known = offered("sweeps")
@@ -137,7 +137,7 @@ def sweep(
 
 def _axis(name: str, text: str) -> list:
     """Values of a parameter: ``1,2,5``, or ``start:stop:number``, evenly spread with both ends."""
-    from netlib.networks.parameters import parse_value
+    from netlib.base.fields import parse_value
 
     parts = [parse_value(part) for part in text.split(":")]
     if len(parts) == 3 and all(isinstance(part, (int, float)) for part in parts):

@@ -12,7 +12,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from netlib.base.checks import check_array, check_choice, check_integer, check_number, check_type
+from netlib.base.checks import check_array, check_choice, check_integer, check_number
+from netlib.base.fields import Declared, number, part
 
 __all__ = [
     "DECAYS",
@@ -28,7 +29,7 @@ __all__ = [
 
 
 @dataclass(frozen=True)
-class Indicator:
+class Indicator(Declared):
     """A fluorescent calcium indicator in a cell.
 
     One action potential adds c(t) = [exp(-t/decay) - exp(-t/rise)] / peak, of maximum 1. The fluorescence is
@@ -58,22 +59,16 @@ class Indicator:
     [1.0, 2.2, 7.4, 160.8]
     """
 
-    name: str
-    rise: float
-    decay: float
-    amplitude: float
-    hill: float = 1.0
-    half_saturation: float = math.inf
-    rest: float = 0.0
+    name: str = part(..., str)
+    rise: float = number(..., "ms", 0)
+    decay: float = number(..., "ms", 0, low_open=True)
+    amplitude: float = number(..., "dF/F", 0, low_open=True)
+    hill: float = number(1.0, "", 0, 10, low_open=True)
+    half_saturation: float = number(math.inf, "AP", 0, low_open=True, finite=False)
+    rest: float = number(0.0, "AP", 0)
 
-    def __post_init__(self) -> None:
-        check_type("name", self.name, str)
-        check_number("decay", self.decay, "ms", 0, low_open=True)
+    def check(self) -> None:
         check_number("rise", self.rise, "ms", 0, self.decay, high_open=True)
-        check_number("amplitude", self.amplitude, "dF/F", 0, low_open=True)
-        check_number("hill", self.hill, "", 0, 10, low_open=True)
-        check_number("half_saturation", self.half_saturation, "AP", 0, low_open=True, finite=False)
-        check_number("rest", self.rest, "AP", 0)
 
     @property
     def peak_time(self) -> float:

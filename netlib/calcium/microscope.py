@@ -9,7 +9,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from netlib.base.checks import check_choice, check_number, check_type
+from netlib.base.checks import check_choice, check_type
+from netlib.base.fields import Declared, number
 from netlib.base.provenance import jsonable
 from netlib.base.seeds import stream
 from netlib.calcium.baselines import MEDIAN_STEP, dff
@@ -20,7 +21,7 @@ __all__ = ["Microscope", "image"]
 
 
 @dataclass(frozen=True)
-class Microscope:
+class Microscope(Declared):
     """How the fluorescence is seen. Cells have a resting fluorescence of 1.
 
     Attributes
@@ -53,26 +54,15 @@ class Microscope:
     (0.115, 40.0)
     """
 
-    frame_rate: float = 30.0
-    noise: float = 1.0
-    shot_share: float = 0.8
-    neuropil: float = 0.5
-    neuropil_time: float = 1000.0
-    neuropil_sd: float = 0.05
-    bleaching: float = math.inf
-    drift: float = 0.01
-    exposure: float = 1.0
-
-    def __post_init__(self) -> None:
-        check_number("frame_rate", self.frame_rate, "Hz", 0, 10_000, low_open=True)
-        check_number("noise", self.noise, "% Hz^-1/2", 0)
-        check_number("shot_share", self.shot_share, "", 0, 1)
-        check_number("neuropil", self.neuropil, "", 0)
-        check_number("neuropil_time", self.neuropil_time, "ms", 0, low_open=True)
-        check_number("neuropil_sd", self.neuropil_sd, "dF/F", 0)
-        check_number("bleaching", self.bleaching, "min", 0, low_open=True, finite=False)
-        check_number("drift", self.drift, "min^-1/2", 0)
-        check_number("exposure", self.exposure, "of a frame", 0, 1)
+    frame_rate: float = number(30.0, "Hz", 0, 10_000, low_open=True)
+    noise: float = number(1.0, "% Hz^-1/2", 0)
+    shot_share: float = number(0.8, "", 0, 1)
+    neuropil: float = number(0.5, "", 0)
+    neuropil_time: float = number(1000.0, "ms", 0, low_open=True)
+    neuropil_sd: float = number(0.05, "dF/F", 0)
+    bleaching: float = number(math.inf, "min", 0, low_open=True, finite=False)
+    drift: float = number(0.01, "min^-1/2", 0)
+    exposure: float = number(1.0, "of a frame", 0, 1)
 
     @property
     def dt(self) -> float:

@@ -15,6 +15,7 @@ from scipy.optimize import brentq
 from scipy.special import gamma, gammainc
 
 from netlib.base.checks import check_number
+from netlib.base.fields import Declared, number
 
 __all__ = [
     "TemporalKernel",
@@ -184,7 +185,7 @@ def _smooth(frames: np.ndarray, sigma: float, radius: int) -> np.ndarray:
 
 
 @dataclass(frozen=True)
-class TemporalKernel:
+class TemporalKernel(Declared):
     """Difference of two gamma functions, the impulse response of an LGN cell.
 
     ``h(t) = scale * {w1 g(t; c1, n1) - w2 g(t; c2, n2)}`` for t >= 0, 0 before, with
@@ -212,24 +213,14 @@ class TemporalKernel:
     1.035
     """
 
-    scale: float = 90.0
-    w1: float = 0.92
-    w2: float = 0.2
-    c1: float = 0.2
-    c2: float = 0.12
-    n1: float = 7.0
-    n2: float = 8.0
-    t0: float = -6.0
-
-    def __post_init__(self) -> None:
-        check_number("scale", self.scale, "", 0, low_open=True)
-        check_number("w1", self.w1, "", 0, low_open=True)
-        check_number("w2", self.w2, "", 0)
-        for name in ("c1", "c2"):
-            check_number(name, getattr(self, name), "1/ms", 0, 10, low_open=True)
-        for name in ("n1", "n2"):
-            check_number(name, getattr(self, name), "", 1, 30)
-        check_number("t0", self.t0, "ms", -1000, 0)
+    scale: float = number(90.0, "", 0, low_open=True)
+    w1: float = number(0.92, "", 0, low_open=True)
+    w2: float = number(0.2, "", 0)
+    c1: float = number(0.2, "1/ms", 0, 10, low_open=True)
+    c2: float = number(0.12, "1/ms", 0, 10, low_open=True)
+    n1: float = number(7.0, "", 1, 30)
+    n2: float = number(8.0, "", 1, 30)
+    t0: float = number(-6.0, "ms", -1000, 0)
 
     def _lobes(self) -> tuple[tuple[float, float, float], ...]:
         """(signed amplitude, rate, order) of each lobe."""

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import numpy as np
 
 from netlib.base.checks import check_number, check_type
+from netlib.base.fields import Declared, integer, number, part
 from netlib.base.orientation import preferred_orientations
 from netlib.lgn.channels import check_channels, pool, receptive_fields
 from netlib.lgn.filters import TemporalKernel, check_sigmas, dog_gain, dog_response, hold_matrix, local_contrast_moments
@@ -21,7 +22,7 @@ BLOCK = 2**22
 
 
 @dataclass(frozen=True)
-class LGN:
+class LGN(Declared):
     """Retina and LGN as a front end: ON and OFF cells on every pixel, pooled into orientation channels.
 
     1. Linear response L of an ON cell on every pixel: difference of Gaussians (:mod:`netlib.lgn.filters`) and
@@ -72,30 +73,24 @@ class LGN:
     ChannelRates(12 channels, 100 bins of 1 ms, mean 5 Hz)
     """
 
-    n_orientations: int = 16
-    sigma_centre: float = 1.0
-    sigma_surround: float = 1.2
-    sf_0: float = 0.1
-    B_sf: float = 0.05
-    B_theta: float = 15.0
-    n_positions: int = 4
-    spontaneous: float = 5.0
-    peak_rate: float = 30.0
-    c50: float = 0.3
-    exponent: float = 1.0
-    sigma_gain: float = 8.0
-    temporal: TemporalKernel = field(default_factory=TemporalKernel)
-    dt: float = 1.0
+    n_orientations: int = integer(16, 2, 720, "channels")
+    sigma_centre: float = number(1.0, "px", 0.5, 100)
+    sigma_surround: float = number(1.2, "px", 0.5, 200, low_open=True)
+    sf_0: float = number(0.1, "cycles/px", 0.01, 0.35)
+    B_sf: float = number(0.05, "cycles/px", 0, low_open=True)
+    B_theta: float = number(15.0, "deg", 2, 60)
+    n_positions: int = integer(4, 1, 32, "positions per axis")
+    spontaneous: float = number(5.0, "Hz", 0, 1000)
+    peak_rate: float = number(30.0, "Hz", 0, 1000, low_open=True)
+    c50: float = number(0.3, "", 0, low_open=True, finite=False)
+    exponent: float = number(1.0, "", 1, 10)
+    sigma_gain: float = number(8.0, "px", 1, 1000)
+    temporal: TemporalKernel = part(TemporalKernel, TemporalKernel)
+    dt: float = number(1.0, "ms", 0, 1000, low_open=True)
 
-    def __post_init__(self) -> None:
+    def check(self) -> None:
         check_channels(self.n_orientations, self.sf_0, self.B_sf, self.B_theta, self.n_positions)
         check_sigmas(self.sigma_centre, self.sigma_surround)
-        check_number("spontaneous", self.spontaneous, "Hz", 0, 1000)
-        check_number("peak_rate", self.peak_rate, "Hz", 0, 1000, low_open=True)
-        check_number("sigma_gain", self.sigma_gain, "px", 1, 1000)
-        check_number("dt", self.dt, "ms", 0, 1000, low_open=True)
-        check_type("temporal", self.temporal, TemporalKernel)
-        _ = self.contrast_response  # checks c50 and exponent
 
     @property
     def contrast_response(self) -> ContrastResponse:

@@ -12,6 +12,7 @@ from numpy.typing import ArrayLike
 from scipy.interpolate import CubicSpline
 
 from netlib.base.checks import check_array, check_integer, check_number, check_type
+from netlib.base.fields import Declared, number
 from netlib.base.orientation import preferred_orientations, von_mises
 from netlib.stimuli.protocol import Protocol
 
@@ -169,7 +170,7 @@ def poisson_spikes(rates: ArrayLike, dt: float, rng: np.random.Generator) -> tup
 
 
 @dataclass(frozen=True)
-class ContrastResponse:
+class ContrastResponse(Declared):
     """Contrast response ``R(c) = c^n (1 + c50^n) / (c^n + c50^n)``, scaled to 1 at full contrast.
 
     With ``n = 1`` this is the contrast gain control of LGN cells in Bonin, Mante & Carandini (2005,
@@ -192,12 +193,8 @@ class ContrastResponse:
     (1.0, 0.625)
     """
 
-    c50: float = 0.3
-    exponent: float = 1.0
-
-    def __post_init__(self) -> None:
-        check_number("c50", self.c50, "", 0, low_open=True, finite=False)
-        check_number("exponent", self.exponent, "", 1, 10)
+    c50: float = number(0.3, "", 0, low_open=True, finite=False)
+    exponent: float = number(1.0, "", 1, 10)
 
     def gain(self, contrast: ArrayLike) -> np.ndarray:
         """Gain ``R(c) / c`` at a contrast: what a response linear in contrast is multiplied by."""

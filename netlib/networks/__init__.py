@@ -3,6 +3,7 @@
 ``run_ring(preset("v1"), drive, seed)`` runs one; :func:`netlib.recordings.record_ring` shows it a protocol.
 """
 
+from netlib.base.fields import set_values
 from netlib.networks.bulk import bulk_connector
 from netlib.networks.drive import SpikeDrive, input_rates, rate_drive
 from netlib.networks.kernels import DistanceDecay, Kernel, OneToOne, Probability, Uniform, VonMises
@@ -13,7 +14,6 @@ from netlib.networks.parameters import (
     InputTuning,
     RingParameters,
     TwoRings,
-    set_values,
     with_ratio,
 )
 from netlib.networks.plasticity import SHAPES, STDP, VogelsSprekeler

@@ -37,7 +37,7 @@ def check_supported(parameters: RingParameters) -> None:
     Examples
     --------
     >>> from netlib.networks.presets import preset
-    >>> from netlib.networks.parameters import set_values
+    >>> from netlib.base.fields import set_values
     >>> check_supported(set_values(preset("v1"), {"excitatory.model": "EIF_cond_exp_isfa_ista"}))
     Traceback (most recent call last):
     ...

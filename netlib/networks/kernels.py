@@ -15,7 +15,8 @@ from typing import Any
 import numpy as np
 from lazyarray import larray
 
-from netlib.base.checks import check_choice, check_number
+from netlib.base.checks import check_number
+from netlib.base.fields import Declared, choice, number
 from netlib.base.orientation import von_mises
 from netlib.base.seeds import child, pair_uniform
 
@@ -75,7 +76,7 @@ def pairwise(function: Callable[[np.ndarray, np.ndarray], np.ndarray], n_pre: in
 
 
 @dataclass(frozen=True)
-class Kernel:
+class Kernel(Declared):
     """Base of the kernels: connects every pair with the same strength.
 
     Examples
@@ -124,10 +125,7 @@ class Probability(Kernel):
     [[0.1, 0.1], [0.1, 0.1], [0.1, 0.1], [0.1, 0.1]]
     """
 
-    p: float
-
-    def __post_init__(self) -> None:
-        check_number("p", self.p, "", 0, 1, low_open=True)
+    p: float = number(..., "", 0, 1, low_open=True)
 
     def probability(self, n_pre: int, n_post: int) -> larray:
         return pairwise(lambda i, j: np.full(np.broadcast_shapes(i.shape, j.shape), self.p), n_pre, n_post)
@@ -169,10 +167,7 @@ class DistanceDecay(Kernel):
     [1.0, 0.243, 0.135, 0.243]
     """
 
-    decay: float
-
-    def __post_init__(self) -> None:
-        check_number("decay", self.decay, "per ring radius", 0)
+    decay: float = number(..., "per ring radius", 0)
 
     def probability(self, n_pre: int, n_post: int) -> larray:
         return pairwise(
@@ -205,15 +200,9 @@ class VonMises(Kernel):
     [1.0, 0.202, 0.026, 0.202]
     """
 
-    B_theta: float
-    in_degree: float | None = None
-    normalise: str = "sum"
-
-    def __post_init__(self) -> None:
-        check_number("B_theta", self.B_theta, "deg", 0, low_open=True, finite=False)
-        check_choice("normalise", self.normalise, ("sum", "peak"))
-        if self.in_degree is not None:
-            check_number("in_degree", self.in_degree, "connections per cell", 0, low_open=True)
+    B_theta: float = number(..., "deg", 0, low_open=True, finite=False)
+    in_degree: float | None = number(None, "connections per cell", 0, low_open=True, also=(None,))
+    normalise: str = choice("sum", ("sum", "peak"))
 
     @property
     def weight_is_total(self) -> bool:

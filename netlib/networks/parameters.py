@@ -7,11 +7,11 @@ weights in uS (conductance cells) or nA (current cells).
 from __future__ import annotations
 
 import dataclasses
-import json
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any, ClassVar
 
-from netlib.base.checks import check_choice, check_integer, check_number, check_type, on_grid
+from netlib.base.checks import check_number, check_type, on_grid
+from netlib.base.fields import Declared, choice, integer, number, part
 from netlib.lgn.frontend import LGN
 from netlib.lgn.rates import ContrastResponse
 from netlib.networks.kernels import Kernel, VonMises
@@ -25,7 +25,6 @@ __all__ = [
     "InputTuning",
     "RingParameters",
     "TwoRings",
-    "set_values",
     "with_ratio",
 ]
 
@@ -41,7 +40,7 @@ _ALWAYS = ("cm", "tau_m", "tau_refrac", "tau_syn_E", "tau_syn_I", "v_rest", "v_r
 
 
 @dataclass(frozen=True)
-class Cell:
+class Cell(Declared):
     """A point neuron, by its PyNN name.
 
     Attributes
@@ -63,37 +62,28 @@ class Cell:
         Subthreshold (nS) and spike-triggered (nA) adaptation and its time constant (ms); EIF only.
     """
 
-    model: str = "IF_cond_exp"
-    cm: float = 0.25
-    tau_m: float = 15.0
-    tau_refrac: float = 2.0
-    tau_syn_E: float = 3.0
-    tau_syn_I: float = 8.0
-    v_rest: float = -70.0
-    v_reset: float = -60.0
-    v_thresh: float = -50.0
-    e_rev_E: float = 0.0
-    e_rev_I: float = -80.0
-    delta_T: float = 2.0
-    v_spike: float = -40.0
-    a: float = 0.0
-    b: float = 0.0
-    tau_w: float = 144.0
+    model: str = choice("IF_cond_exp", CELL_MODELS)
+    cm: float = number(0.25, "nF", 0, low_open=True)
+    tau_m: float = number(15.0, "ms", 0, low_open=True)
+    tau_refrac: float = number(2.0, "ms", 0)
+    tau_syn_E: float = number(3.0, "ms", 0, low_open=True)
+    tau_syn_I: float = number(8.0, "ms", 0, low_open=True)
+    v_rest: float = number(-70.0, "mV", -200, 100)
+    v_reset: float = number(-60.0, "mV", -200, 100)
+    v_thresh: float = number(-50.0, "mV", -200, 100)
+    e_rev_E: float = number(0.0, "mV", -200, 100)
+    e_rev_I: float = number(-80.0, "mV", -200, 100)
+    delta_T: float = number(2.0, "mV")
+    v_spike: float = number(-40.0, "mV", -200, 100)
+    a: float = number(0.0, "nS", 0)
+    b: float = number(0.0, "nA", 0)
+    tau_w: float = number(144.0, "ms", 0, low_open=True)
 
-    def __post_init__(self) -> None:
-        check_choice("model", self.model, CELL_MODELS)
-        check_number("cm", self.cm, "nF", 0, low_open=True)
-        for name in ("tau_m", "tau_syn_E", "tau_syn_I", "tau_w"):
-            check_number(name, getattr(self, name), "ms", 0, low_open=True)
-        check_number("tau_refrac", self.tau_refrac, "ms", 0)
-        for name in ("v_rest", "v_reset", "v_thresh", "e_rev_E", "e_rev_I", "v_spike"):
-            check_number(name, getattr(self, name), "mV", -200, 100)
+    def check(self) -> None:
         check_number("v_reset", self.v_reset, "mV", None, self.v_thresh, high_open=True)
         if self.model.startswith("EIF"):
             check_number("delta_T", self.delta_T, "mV", 0, low_open=True)
             check_number("v_spike", self.v_spike, "mV", self.v_thresh)
-        check_number("a", self.a, "nS", 0)
-        check_number("b", self.b, "nA", 0)
 
     @property
     def conductance_based(self) -> bool:
@@ -111,7 +101,7 @@ class Cell:
 
 
 @dataclass(frozen=True)
-class Delay:
+class Delay(Declared):
     """Synaptic delay: one value, or a normal distribution cut to [low, high] by redrawing.
 
     Attributes
@@ -122,14 +112,14 @@ class Delay:
         Bounds (ms), needed where ``sd`` > 0.
     """
 
-    mean: float = 1.0
-    sd: float = 0.0
-    low: float | None = None
-    high: float | None = None
+    mean: float = number(1.0, "ms", 0, low_open=True)
+    sd: float = number(0.0, "ms", 0)
+    low: float | None = number(None, "ms", also=(None,))
+    high: float | None = number(None, "ms", also=(None,))
 
-    def __post_init__(self) -> None:
-        check_number("delay.mean", self.mean, "ms", 0, low_open=True)
-        check_number("delay.sd", self.sd, "ms", 0)
+    prefix = "delay."
+
+    def check(self) -> None:
         if self.sd > 0:
             if self.low is None or self.high is None:
                 raise ValueError(f"delay.sd = {self.sd:g} ms needs bounds: give delay.low and delay.high in ms")
@@ -151,7 +141,7 @@ class Delay:
 
 
 @dataclass(frozen=True)
-class Connection:
+class Connection(Declared):
     """A projection between two populations.
 
     Attributes
@@ -168,24 +158,20 @@ class Connection:
         Rule by which spikes change the weights, in [0, its ``w_max``]; None is static.
     """
 
-    kernel: Kernel
-    weight: float
-    delay: Delay = field(default_factory=Delay)
+    kernel: Kernel = part(..., Kernel)
+    weight: float = number(..., "uS or nA", 0)
+    delay: Delay = part(Delay, Delay)
     self_connections: bool = False
-    plasticity: STDP | VogelsSprekeler | None = None
+    plasticity: STDP | VogelsSprekeler | None = part(None, (STDP, VogelsSprekeler), optional=True)
 
-    def __post_init__(self) -> None:
-        check_type("kernel", self.kernel, Kernel)
-        check_type("delay", self.delay, Delay)
-        check_number("weight", self.weight, "uS or nA", 0)
-        if self.plasticity is not None:
-            check_type("plasticity", self.plasticity, (STDP, VogelsSprekeler))
-            if not self.kernel.weight_is_total:  # of those that are, the run checks each synapse
-                check_number("weight", self.weight, "uS or nA", 0, self.plasticity.w_max)
+    def check(self) -> None:
+        # where the weight is the total onto a cell, the run checks each synapse
+        if self.plasticity is not None and not self.kernel.weight_is_total:
+            check_number("weight", self.weight, "uS or nA", 0, self.plasticity.w_max)
 
 
 @dataclass(frozen=True)
-class InputTuning:
+class InputTuning(Declared):
     """Rates of the input cells when no movie drives them: a pedestal and a von Mises bump.
 
     ``rate = peak [(1 - pedestal) R(c) vm(theta; B_theta) + pedestal]``
@@ -203,21 +189,14 @@ class InputTuning:
         ``R(c)``; None is linear.
     """
 
-    peak: float = 20.0
-    pedestal: float = 0.2
-    B_theta: float = 15.0
-    contrast_response: ContrastResponse | None = None
-
-    def __post_init__(self) -> None:
-        check_number("peak", self.peak, "Hz", 0)
-        check_number("pedestal", self.pedestal, "(fraction of peak)", 0, 1)
-        check_number("B_theta", self.B_theta, "deg", 0, low_open=True, finite=False)
-        if self.contrast_response is not None:
-            check_type("contrast_response", self.contrast_response, ContrastResponse)
+    peak: float = number(20.0, "Hz", 0)
+    pedestal: float = number(0.2, "(fraction of peak)", 0, 1)
+    B_theta: float = number(15.0, "deg", 0, low_open=True, finite=False)
+    contrast_response: ContrastResponse | None = part(None, ContrastResponse, optional=True)
 
 
 @dataclass(frozen=True)
-class RingParameters:
+class RingParameters(Declared):
     """A ring of excitatory and inhibitory cells, driven by a layer of input cells.
 
     Cell i of a population of n prefers 180 i / n degrees. A projection set to None does not exist.
@@ -242,21 +221,21 @@ class RingParameters:
         Name of the preset and where its values come from.
     """
 
-    n_excitatory: int = 256
-    n_inhibitory: int = 64
-    n_input: int = 1024
-    excitatory: Cell = field(default_factory=Cell)
-    inhibitory: Cell = field(default_factory=Cell)
-    input_to_E: Connection | None = field(default_factory=lambda: Connection(VonMises(15.0, in_degree=32), 0.003))
-    input_to_I: Connection | None = None
-    E_to_E: Connection | None = None
-    E_to_I: Connection | None = None
-    I_to_E: Connection | None = None
-    I_to_I: Connection | None = None
-    input_tuning: InputTuning = field(default_factory=InputTuning)
-    lgn: LGN = field(default_factory=LGN)
+    n_excitatory: int = integer(256, 1, 10**7, "cells")
+    n_inhibitory: int = integer(64, 1, 10**7, "cells")
+    n_input: int = integer(1024, 1, 10**7, "cells")
+    excitatory: Cell = part(Cell, Cell)
+    inhibitory: Cell = part(Cell, Cell)
+    input_to_E: Connection | None = part(Connection(VonMises(15.0, in_degree=32), 0.003), Connection, optional=True)
+    input_to_I: Connection | None = part(None, Connection, optional=True)
+    E_to_E: Connection | None = part(None, Connection, optional=True)
+    E_to_I: Connection | None = part(None, Connection, optional=True)
+    I_to_E: Connection | None = part(None, Connection, optional=True)
+    I_to_I: Connection | None = part(None, Connection, optional=True)
+    input_tuning: InputTuning = part(InputTuning, InputTuning)
+    lgn: LGN = part(LGN, LGN)
     v_init: tuple[float, float] = (-65.0, -55.0)
-    timestep: float = 0.1
+    timestep: float = number(0.1, "ms", 0, 1, low_open=True)
     name: str = "custom"
     source: str = ""
 
@@ -264,17 +243,9 @@ class RingParameters:
     populations: ClassVar[tuple[str, ...]] = ("E", "I")
     PROJECTIONS: ClassVar[tuple[str, ...]] = ("input_to_E", "input_to_I", "E_to_E", "E_to_I", "I_to_E", "I_to_I")
 
-    def __post_init__(self) -> None:
-        for name in ("n_excitatory", "n_inhibitory", "n_input"):
-            check_integer(name, getattr(self, name), 1, 10**7, unit="cells")
-        check_type("excitatory", self.excitatory, Cell)
-        check_type("inhibitory", self.inhibitory, Cell)
-        check_type("input_tuning", self.input_tuning, InputTuning)
-        check_type("lgn", self.lgn, LGN)
-        check_number("timestep", self.timestep, "ms", 0, 1, low_open=True)
+    def check(self) -> None:
         check_number("v_init", self.v_init[1], "mV", self.v_init[0])
         for name, connection in self.projections().items():
-            check_type(name, connection, Connection)
             connection.delay.check_step(self.timestep, f"{name}.delay")
             pre, post = self.size(name.split("_to_")[0]), self.size(name.split("_to_")[1])
             connection.kernel.probability(pre, post)
@@ -300,60 +271,6 @@ class RingParameters:
     def without_recurrence(self) -> RingParameters:
         """The same network with its input alone: no connection between its cells."""
         return dataclasses.replace(self, E_to_E=None, E_to_I=None, I_to_E=None, I_to_I=None)
-
-
-def set_values(parameters: Any, values: dict[str, Any]) -> Any:
-    """Replace values deep inside a parameter dataclass.
-
-    Parameters
-    ----------
-    parameters : dataclass
-        Such as :class:`RingParameters`.
-    values : dict
-        New values by dotted name, such as ``{"E_to_E.weight": 0.001, "n_excitatory": 128}``. A string is
-        read as JSON where it is JSON (numbers, ``null``, ``true``, lists).
-
-    Raises
-    ------
-    ValueError
-        If a name does not exist (the nearest one is suggested), or a value is refused.
-
-    Examples
-    --------
-    >>> set_values(RingParameters(), {"excitatory.tau_m": "10"}).excitatory.tau_m
-    10
-    """
-    tree: dict[str, Any] = {}
-    for path, value in values.items():
-        *branches, leaf = path.split(".")
-        node = tree
-        for name in branches:
-            node = node.setdefault(name, {})
-        node[leaf] = parse_value(value)
-    return _replace(parameters, tree, "")
-
-
-def parse_value(value: Any) -> Any:
-    """What a text on the command line means: JSON, None, inf, or the text itself; lists become tuples."""
-    if not isinstance(value, str):
-        return value
-    try:
-        parsed = json.loads(value)
-    except json.JSONDecodeError:
-        return {"none": None, "None": None, "inf": float("inf")}.get(value, value)
-    return tuple(parsed) if isinstance(parsed, list) else parsed
-
-
-def _replace(node: Any, tree: dict[str, Any], path: str) -> Any:
-    """Replace all the values of a branch at once, so that they are checked together."""
-    if not dataclasses.is_dataclass(node) or isinstance(node, type):
-        raise ValueError(f"{path}.{next(iter(tree))} is unknown: {path} = {node!r} has no parts")
-    changes = {}
-    for name, value in tree.items():
-        whole = f"{path}.{name}".lstrip(".")
-        check_choice(f"parameter name in {whole!r}", name, [f.name for f in dataclasses.fields(node)])
-        changes[name] = _replace(getattr(node, name), value, whole) if isinstance(value, dict) else value
-    return dataclasses.replace(node, **changes)
 
 
 # ---------------------------------------------------------------- two rings
@@ -391,27 +308,20 @@ class TwoRings(RingParameters):
     (('E', 'I', 'E2', 'I2'), 128, True)
     """
 
-    n_excitatory2: int = 256
-    n_inhibitory2: int = 64
-    excitatory2: Cell = field(default_factory=Cell)
-    inhibitory2: Cell = field(default_factory=Cell)
-    E_to_E2: Connection | None = None
-    E_to_I2: Connection | None = None
-    I_to_E2: Connection | None = None
-    E2_to_E2: Connection | None = None
-    E2_to_I2: Connection | None = None
-    I2_to_E2: Connection | None = None
-    I2_to_I2: Connection | None = None
+    n_excitatory2: int = integer(256, 1, 10**7, "cells")
+    n_inhibitory2: int = integer(64, 1, 10**7, "cells")
+    excitatory2: Cell = part(Cell, Cell)
+    inhibitory2: Cell = part(Cell, Cell)
+    E_to_E2: Connection | None = part(None, Connection, optional=True)
+    E_to_I2: Connection | None = part(None, Connection, optional=True)
+    I_to_E2: Connection | None = part(None, Connection, optional=True)
+    E2_to_E2: Connection | None = part(None, Connection, optional=True)
+    E2_to_I2: Connection | None = part(None, Connection, optional=True)
+    I2_to_E2: Connection | None = part(None, Connection, optional=True)
+    I2_to_I2: Connection | None = part(None, Connection, optional=True)
 
     populations = ("E", "I", "E2", "I2")
     PROJECTIONS = (*RingParameters.PROJECTIONS, *FEED_FORWARD, *SECOND)
-
-    def __post_init__(self) -> None:
-        for name in ("n_excitatory2", "n_inhibitory2"):
-            check_integer(name, getattr(self, name), 1, 10**7, unit="cells")
-        check_type("excitatory2", self.excitatory2, Cell)
-        check_type("inhibitory2", self.inhibitory2, Cell)
-        super().__post_init__()
 
     @classmethod
     def on(cls, ring: RingParameters, **second: Any) -> TwoRings:

@@ -19,6 +19,7 @@ from numba import njit
 from numpy.typing import ArrayLike
 
 from netlib.base.checks import check_array, check_number
+from netlib.base.fields import Declared, number
 
 __all__ = ["SHAPES", "STDP", "Synapses", "VogelsSprekeler"]
 
@@ -27,7 +28,7 @@ TOGETHER = 1e-6
 
 
 @dataclass(frozen=True)
-class STDP:
+class STDP(Declared):
     r"""Spike-timing-dependent plasticity with bounds that are right for each sign.
 
     At a postsynaptic spike ``A_plus`` and the presynaptic trace x give the change, at a presynaptic spike
@@ -63,25 +64,16 @@ class STDP:
     [0.05, -0.1]
     """
 
-    A_plus: float = 0.0375
-    A_minus: float = -0.025
-    tau_plus: float = 37.5
-    tau_minus: float = 30.0
-    w_max: float = 0.2
-    mu: float = 1.0
-    dendritic: float = 1.0
+    A_plus: float = number(0.0375, "(fraction of w_max)", -1, 1)
+    A_minus: float = number(-0.025, "(fraction of w_max)", -1, 1)
+    tau_plus: float = number(37.5, "ms", 0, low_open=True)
+    tau_minus: float = number(30.0, "ms", 0, low_open=True)
+    w_max: float = number(0.2, "uS or nA", 0, low_open=True)
+    mu: float = number(1.0, "", 0, 1)
+    dendritic: float = number(1.0, "(fraction of the delay)", 0, 1)
 
     #: Change at each presynaptic spike whatever the postsynaptic cell does (fraction of w_max).
     offset = 0.0
-
-    def __post_init__(self) -> None:
-        for name in ("A_plus", "A_minus"):
-            check_number(name, getattr(self, name), "(fraction of w_max)", -1, 1)
-        for name in ("tau_plus", "tau_minus"):
-            check_number(name, getattr(self, name), "ms", 0, low_open=True)
-        check_number("w_max", self.w_max, "uS or nA", 0, low_open=True)
-        check_number("mu", self.mu, "", 0, 1)
-        check_number("dendritic", self.dendritic, "(fraction of the delay)", 0, 1)
 
     @classmethod
     def from_pynn(
@@ -129,7 +121,7 @@ class STDP:
 
 
 @dataclass(frozen=True)
-class VogelsSprekeler:
+class VogelsSprekeler(Declared):
     """Plasticity of inhibitory synapses that holds the rate of the postsynaptic cell.
 
     Every pair, dt apart in either order, adds ``eta`` exp(-abs(dt) / tau), and every presynaptic spike takes
@@ -156,20 +148,16 @@ class VogelsSprekeler:
     -0.002
     """
 
-    eta: float = 1e-4
-    rho0: float = 5.0
-    tau: float = 20.0
-    w_max: float = 0.2
-    dendritic: float = 1.0
+    eta: float = number(1e-4, "uS or nA", 0, low_open=True)
+    rho0: float = number(5.0, "Hz", 0)
+    tau: float = number(20.0, "ms", 0, low_open=True)
+    w_max: float = number(0.2, "uS or nA", 0, low_open=True)
+    dendritic: float = number(1.0, "(fraction of the delay)", 0, 1)
 
     mu = 0.0
 
-    def __post_init__(self) -> None:
-        check_number("w_max", self.w_max, "uS or nA", 0, low_open=True)
+    def check(self) -> None:
         check_number("eta", self.eta, "uS or nA", 0, self.w_max, low_open=True)
-        check_number("rho0", self.rho0, "Hz", 0)
-        check_number("tau", self.tau, "ms", 0, low_open=True)
-        check_number("dendritic", self.dendritic, "(fraction of the delay)", 0, 1)
 
     @property
     def alpha(self) -> float:

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from netlib.base.checks import check_number
+from netlib.base.fields import number, orientation, part
 from netlib.stimuli.stimulus import DriftingStimulus, image_axes
 
 __all__ = ["Gabor", "Grating", "LogGabor"]
@@ -55,19 +56,16 @@ class Grating(DriftingStimulus):
     True
     """
 
-    theta: float = 90.0
-    sf: float = 0.1
-    temporal_frequency: float = 4.0
-    phase: float = 0.0
-    contrast: float = 1.0
-    reverse: bool = False
-    aperture: float = np.inf
-    edge: float = 4.0
+    theta: float = orientation(90.0)
+    sf: float = number(0.1, "cycles/pixel", 0, 0.5, low_open=True, high_open=True)
+    temporal_frequency: float = number(4.0, "Hz", 0)
+    phase: float = number(0.0, "deg")
+    contrast: float = number(1.0, "", 0, 1)
+    reverse: bool = part(False, (bool, np.bool_, int, float))
+    aperture: float = number(np.inf, "pixels", 0, low_open=True, finite=False)
+    edge: float = number(4.0, "pixels", 0)
 
-    def __post_init__(self) -> None:
-        self._check_drift()
-        check_number("sf", self.sf, "cycles/pixel", 0, 0.5, low_open=True, high_open=True)
-        check_number("aperture", self.aperture, "pixels", 0, low_open=True, finite=False)
+    def check(self) -> None:
         check_number("edge", self.edge, "pixels", 0, self.aperture)
 
     def _signal(self, times: np.ndarray, size: int, frame_rate: float) -> np.ndarray:
@@ -118,22 +116,15 @@ class Gabor(DriftingStimulus):
     4.5
     """
 
-    theta: float = 90.0
-    sf: float = 0.1
-    sigma: float = 10.0
-    temporal_frequency: float = 0.0
-    phase: float = 0.0
-    contrast: float = 1.0
-    centre_x: float = 0.0
-    centre_y: float = 0.0
-    reverse: bool = False
-
-    def __post_init__(self) -> None:
-        self._check_drift()
-        check_number("sf", self.sf, "cycles/pixel", 0, 0.5, low_open=True, high_open=True)
-        check_number("sigma", self.sigma, "pixels", 0, low_open=True)
-        check_number("centre_x", self.centre_x, "pixels")
-        check_number("centre_y", self.centre_y, "pixels")
+    theta: float = orientation(90.0)
+    sf: float = number(0.1, "cycles/pixel", 0, 0.5, low_open=True, high_open=True)
+    sigma: float = number(10.0, "pixels", 0, low_open=True)
+    temporal_frequency: float = number(0.0, "Hz", 0)
+    phase: float = number(0.0, "deg")
+    contrast: float = number(1.0, "", 0, 1)
+    centre_x: float = number(0.0, "pixels")
+    centre_y: float = number(0.0, "pixels")
+    reverse: bool = part(False, (bool, np.bool_, int, float))
 
     def _signal(self, times: np.ndarray, size: int, frame_rate: float) -> np.ndarray:
         x, y = image_axes(size)
@@ -183,25 +174,17 @@ class LogGabor(DriftingStimulus):
     20.0
     """
 
-    theta: float = 90.0
-    sf_0: float = 0.1
-    B_sf: float = 0.5
-    B_theta: float = 15.0
-    temporal_frequency: float = 0.0
-    phase: float = 0.0
-    contrast: float = 1.0
-    centre_x: float = 0.0
-    centre_y: float = 0.0
-    reverse: bool = False
-
-    def __post_init__(self) -> None:
-        self._check_drift()
-        check_number("sf_0", self.sf_0, "cycles/pixel", 0, 0.5, low_open=True, high_open=True)
-        check_number("B_sf", self.B_sf, "", 0, low_open=True)
-        # exp(1 / B^2) of the package leaves the floating-point range below 2.2 degrees.
-        check_number("B_theta", self.B_theta, "deg", 3, 90)
-        check_number("centre_x", self.centre_x, "pixels")
-        check_number("centre_y", self.centre_y, "pixels")
+    theta: float = orientation(90.0)
+    sf_0: float = number(0.1, "cycles/pixel", 0, 0.5, low_open=True, high_open=True)
+    B_sf: float = number(0.5, "", 0, low_open=True)
+    # exp(1 / B^2) of the package leaves the floating-point range below 2.2 degrees.
+    B_theta: float = number(15.0, "deg", 3, 90)
+    temporal_frequency: float = number(0.0, "Hz", 0)
+    phase: float = number(0.0, "deg")
+    contrast: float = number(1.0, "", 0, 1)
+    centre_x: float = number(0.0, "pixels")
+    centre_y: float = number(0.0, "pixels")
+    reverse: bool = part(False, (bool, np.bool_, int, float))
 
     def _signal(self, times: np.ndarray, size: int, frame_rate: float) -> np.ndarray:
         for name in ("centre_x", "centre_y"):

@@ -17,7 +17,7 @@ from typing import Self
 
 import numpy as np
 
-from netlib.base.checks import check_integer, check_number, check_orientation
+from netlib.base.fields import Declared, integer, number, orientation
 from netlib.base.seeds import stream
 from netlib.stimuli.stimulus import LARGEST_SEED, Stimulus, image_axes, texture
 
@@ -36,7 +36,7 @@ BLOCK = 2**24
 
 
 @dataclass(frozen=True)
-class MotionCloud(Stimulus):
+class MotionCloud(Declared, Stimulus):
     """Random texture that drifts at right angles to its mean contour.
 
     Attributes
@@ -74,26 +74,20 @@ class MotionCloud(Stimulus):
     (330.0, 61)
     """
 
-    theta: float = 90.0
-    B_theta: float = 15.0
-    sf_0: float = 0.1
-    B_sf: float = 0.05
-    V_X: float = 1.0
-    V_Y: float = 0.0
-    B_V: float = 0.2
-    contrast: float = 1.0
-    seed: int = 0
+    theta: float = orientation(90.0)
+    B_theta: float = number(15.0, "deg", 0, finite=False)
+    sf_0: float = number(0.1, "cycles/pixel", 0, 0.5, low_open=True, high_open=True)
+    B_sf: float = number(0.05, "cycles/pixel", 0, low_open=True)
+    V_X: float = number(1.0, "pixels/frame at 100 Hz")
+    V_Y: float = number(0.0, "pixels/frame at 100 Hz")
+    B_V: float = number(0.2, "pixels/frame at 100 Hz", 0)
+    contrast: float = number(1.0, "", 0, 1)
+    seed: int = integer(0, 0, LARGEST_SEED)
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "theta", check_orientation("theta", self.theta))
-        check_number("B_theta", self.B_theta, "deg", 0, finite=False)
-        check_number("sf_0", self.sf_0, "cycles/pixel", 0, 0.5, low_open=True, high_open=True)
-        check_number("B_sf", self.B_sf, "cycles/pixel", 0, low_open=True)
-        for name in ("V_X", "V_Y"):
-            check_number(name, getattr(self, name), "pixels/frame at 100 Hz")
-        check_number("B_V", self.B_V, "pixels/frame at 100 Hz", 0)
-        check_number("contrast", self.contrast, "", 0, 1)
-        object.__setattr__(self, "seed", check_integer("seed", self.seed, 0, LARGEST_SEED))
+        super().__post_init__()
+        object.__setattr__(self, "theta", float(self.theta) % 180.0)
+        object.__setattr__(self, "seed", int(self.seed))
 
     @property
     def orientation(self) -> float:

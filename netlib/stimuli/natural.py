@@ -9,7 +9,8 @@ from pathlib import Path
 
 import numpy as np
 
-from netlib.base.checks import check_choice, check_integer, check_number
+from netlib.base.checks import check_number
+from netlib.base.fields import Declared, choice, integer, number
 from netlib.base.seeds import stream
 from netlib.stimuli.stimulus import LARGEST_SEED, Stimulus, texture
 
@@ -32,7 +33,7 @@ PHOTOS = {
 
 
 @dataclass(frozen=True)
-class NaturalMovie(Stimulus):
+class NaturalMovie(Declared, Stimulus):
     """A photograph under a seeded eye movement: fixational drift, and saccades if wanted.
 
     The drift is a Brownian walk, as human fixational drift is over these times, with a diffusion constant of
@@ -66,22 +67,17 @@ class NaturalMovie(Stimulus):
     ((101, 2), 0.29)
     """
 
-    photo: str = "camera"
-    drift: float = 40.0
-    saccade_rate: float = 0.0
-    saccade_size: float = 20.0
-    scale: float = 3.0
-    contrast: float = 1.0
-    seed: int = 0
+    photo: str = choice("camera", PHOTOS)
+    drift: float = number(40.0, "pixel^2/s", 0)
+    saccade_rate: float = number(0.0, "Hz", 0, 1000)
+    saccade_size: float = number(20.0, "pixels", 0)
+    scale: float = number(3.0, "photo pixels/pixel", 1)
+    contrast: float = number(1.0, "", 0, 1)
+    seed: int = integer(0, 0, LARGEST_SEED)
 
     def __post_init__(self) -> None:
-        check_choice("photo", self.photo, PHOTOS)
-        check_number("drift", self.drift, "pixel^2/s", 0)
-        check_number("saccade_rate", self.saccade_rate, "Hz", 0, 1000)
-        check_number("saccade_size", self.saccade_size, "pixels", 0)
-        check_number("scale", self.scale, "photo pixels/pixel", 1)
-        check_number("contrast", self.contrast, "", 0, 1)
-        object.__setattr__(self, "seed", check_integer("seed", self.seed, 0, LARGEST_SEED))
+        super().__post_init__()
+        object.__setattr__(self, "seed", int(self.seed))
 
     @property
     def B_theta(self) -> float:

@@ -6,7 +6,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from netlib.base.checks import check_choice, check_integer, check_number
+from netlib.base.checks import check_integer, check_number
+from netlib.base.fields import Declared, choice, number
 from netlib.base.seeds import stream
 from netlib.stimuli.stimulus import LARGEST_SEED, Stimulus, image_axes
 
@@ -47,7 +48,7 @@ class DenseNoise(_Unoriented):
     contrast: float = 1.0
     seed: int = 0
 
-    def __post_init__(self) -> None:
+    def __post_init__(self) -> None:  # by hand: the field ``check`` has the name of the method of a Declared
         object.__setattr__(self, "check", check_integer("check", self.check, 1, unit="pixels"))
         check_number("hold", self.hold, "ms", 0, low_open=True)
         check_number("contrast", self.contrast, "", 0, 1)
@@ -62,7 +63,7 @@ class DenseNoise(_Unoriented):
 
 
 @dataclass(frozen=True)
-class Patch(_Unoriented):
+class Patch(Declared, _Unoriented):
     """A light or dark square on grey.
 
     Attributes
@@ -83,18 +84,11 @@ class Patch(_Unoriented):
     (16, True)
     """
 
-    x: float = 0.0
-    y: float = 0.0
-    width: float = 8.0
-    polarity: str = "light"
-    contrast: float = 1.0
-
-    def __post_init__(self) -> None:
-        check_number("x", self.x, "pixels")
-        check_number("y", self.y, "pixels")
-        check_number("width", self.width, "pixels", 0, low_open=True)
-        check_choice("polarity", self.polarity, ("light", "dark"))
-        check_number("contrast", self.contrast, "", 0, 1)
+    x: float = number(0.0, "pixels")
+    y: float = number(0.0, "pixels")
+    width: float = number(8.0, "pixels", 0, low_open=True)
+    polarity: str = choice("light", ("light", "dark"))
+    contrast: float = number(1.0, "", 0, 1)
 
     def _signal(self, times: np.ndarray, size: int, frame_rate: float) -> np.ndarray:
         x, y = image_axes(size)

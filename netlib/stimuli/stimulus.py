@@ -15,7 +15,8 @@ from typing import Any, ClassVar, Self
 
 import numpy as np
 
-from netlib.base.checks import check_integer, check_number, check_orientation, check_type
+from netlib.base.checks import check_integer, check_number
+from netlib.base.fields import Declared
 from netlib.stimuli.movie import Movie, frame_count
 
 __all__ = ["LARGEST_SEED", "RMS_PER_CONTRAST", "Blank", "DriftingStimulus", "Stimulus", "image_axes", "texture"]
@@ -156,7 +157,7 @@ def texture(signal: np.ndarray, contrast: float) -> np.ndarray:
     return signal * np.float32(contrast * RMS_PER_CONTRAST / rms)
 
 
-class DriftingStimulus(Stimulus):
+class DriftingStimulus(Declared, Stimulus):
     """A stimulus with ``theta`` (degrees), ``temporal_frequency`` (Hz) and ``reverse``: one wave behind a window.
 
     Examples
@@ -171,13 +172,10 @@ class DriftingStimulus(Stimulus):
     phase: float
     reverse: bool
 
-    def _check_drift(self) -> None:
-        """Check the fields all drifting waves share; ``theta`` is wrapped to [0, 180)."""
-        object.__setattr__(self, "theta", check_orientation("theta", self.theta))
-        check_number("temporal_frequency", self.temporal_frequency, "Hz", 0)
-        check_number("phase", self.phase, "deg")
-        check_number("contrast", self.contrast, "", 0, 1)
-        check_type("reverse", self.reverse, (bool, np.bool_, int, float))
+    def __post_init__(self) -> None:
+        """Check the fields; ``theta`` is wrapped to [0, 180)."""
+        super().__post_init__()
+        object.__setattr__(self, "theta", float(self.theta) % 180.0)
         object.__setattr__(self, "reverse", bool(self.reverse))
 
     @property

@@ -30,6 +30,7 @@ from scipy.integrate import solve_ivp
 from scipy.optimize import brentq
 
 from netlib.base.checks import check_array, check_number, check_type
+from netlib.base.fields import Declared, number
 
 __all__ = ["HanselSompolinsky", "OrderParameters", "theta_c", "virtual_rotation"]
 
@@ -86,7 +87,7 @@ class OrderParameters:
 
 
 @dataclass(frozen=True)
-class HanselSompolinsky:
+class HanselSompolinsky(Declared):
     """Parameters of the ring; activities and inputs share one unit, that of the threshold.
 
     Attributes
@@ -109,20 +110,12 @@ class HanselSompolinsky:
     (0.11, 0.1, 30.0)
     """
 
-    J0: float = -10.0
-    J2: float = 6.0
-    contrast: float = 2.0
-    tuning: float = 0.05
-    threshold: float = 1.0
-    tau: float = 10.0
-
-    def __post_init__(self) -> None:
-        check_number("J0", self.J0, "", None, 1, high_open=True)
-        check_number("J2", self.J2, "", 0)
-        check_number("contrast", self.contrast, "", 0)
-        check_number("tuning", self.tuning, "(fraction of the input)", 0, 0.5)
-        check_number("threshold", self.threshold, "", 0)
-        check_number("tau", self.tau, "ms", 0, low_open=True)
+    J0: float = number(-10.0, "", None, 1, high_open=True)
+    J2: float = number(6.0, "", 0)
+    contrast: float = number(2.0, "", 0)
+    tuning: float = number(0.05, "(fraction of the input)", 0, 0.5)
+    threshold: float = number(1.0, "", 0)
+    tau: float = number(10.0, "ms", 0, low_open=True)
 
     def input(self, theta: np.ndarray, orientation: float) -> np.ndarray:
         """Input less threshold at orientations ``theta`` (deg) while ``orientation`` (deg) is shown."""

@@ -30,6 +30,7 @@ from numpy.typing import ArrayLike
 from scipy.special import erfcx
 
 from netlib.base.checks import check_array, check_integer, check_number, check_type
+from netlib.base.fields import Declared, integer, number
 from netlib.theory.rate_ring import von_mises_kernel
 
 __all__ = ["LIFCell", "LIFRing", "RandomConnection", "siegert_rate"]
@@ -76,7 +77,7 @@ def siegert_rate(
 
 
 @dataclass(frozen=True)
-class LIFCell:
+class LIFCell(Declared):
     """A leaky integrate-and-fire cell with exponential conductances (nF, ms, mV), as ``netlib.networks.Cell``.
 
     Examples
@@ -87,29 +88,23 @@ class LIFCell:
     ValueError: v_reset = -50.0 mV is out of range: it must be in (-inf, -55) mV
     """
 
-    cm: float
-    tau_m: float
-    tau_refrac: float
-    tau_syn_E: float
-    tau_syn_I: float
-    v_rest: float
-    v_reset: float
-    v_thresh: float
-    e_rev_E: float
-    e_rev_I: float
+    cm: float = number(..., "nF", 0, low_open=True)
+    tau_m: float = number(..., "ms", 0, low_open=True)
+    tau_refrac: float = number(..., "ms", 0)
+    tau_syn_E: float = number(..., "ms", 0, low_open=True)
+    tau_syn_I: float = number(..., "ms", 0, low_open=True)
+    v_rest: float = number(..., "mV", -200, 100)
+    v_reset: float = number(..., "mV")
+    v_thresh: float = number(..., "mV", -200, 100)
+    e_rev_E: float = number(..., "mV", -200, 100)
+    e_rev_I: float = number(..., "mV", -200, 100)
 
-    def __post_init__(self) -> None:
-        check_number("cm", self.cm, "nF", 0, low_open=True)
-        for name in ("tau_m", "tau_syn_E", "tau_syn_I"):
-            check_number(name, getattr(self, name), "ms", 0, low_open=True)
-        check_number("tau_refrac", self.tau_refrac, "ms", 0)
-        for name in ("v_rest", "v_thresh", "e_rev_E", "e_rev_I"):
-            check_number(name, getattr(self, name), "mV", -200, 100)
+    def check(self) -> None:
         check_number("v_reset", self.v_reset, "mV", None, self.v_thresh, high_open=True)
 
 
 @dataclass(frozen=True)
-class RandomConnection:
+class RandomConnection(Declared):
     """Connections drawn with a von Mises probability of the difference of orientation.
 
     Attributes
@@ -128,18 +123,13 @@ class RandomConnection:
     0.1
     """
 
-    B_theta: float
-    in_degree: float
-    weight: float
-
-    def __post_init__(self) -> None:
-        check_number("B_theta", self.B_theta, "deg", 0, low_open=True, finite=False)
-        check_number("in_degree", self.in_degree, "connections per cell", 0, low_open=True)
-        check_number("weight", self.weight, "uS", 0)
+    B_theta: float = number(..., "deg", 0, low_open=True, finite=False)
+    in_degree: float = number(..., "connections per cell", 0, low_open=True)
+    weight: float = number(..., "uS", 0)
 
 
 @dataclass(frozen=True)
-class LIFRing:
+class LIFRing(Declared):
     """Populations "E" and "I" of integrate-and-fire cells, driven by "input" cells.
 
     Attributes
@@ -165,10 +155,9 @@ class LIFRing:
     cells: Mapping[str, LIFCell]
     sizes: Mapping[str, int]
     connections: Mapping[str, RandomConnection]
-    n: int = 90
+    n: int = integer(90, 8, 10_000, "orientations")
 
-    def __post_init__(self) -> None:
-        check_integer("n", self.n, 8, 10_000, unit="orientations")
+    def check(self) -> None:
         for name in ("E", "I"):
             check_type(f"cells[{name!r}]", self.cells.get(name), LIFCell)
         for name in ("input", "E", "I"):

@@ -20,7 +20,8 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import ArrayLike
 
-from netlib.base.checks import check_array, check_integer, check_number, check_type
+from netlib.base.checks import check_array, check_number, check_type
+from netlib.base.fields import Declared, integer, number
 from netlib.base.orientation import FloatOrArray, preferred_orientations, von_mises, wrap
 
 __all__ = ["RatePopulation", "RateRing", "bump_half_width", "bump_orientation", "von_mises_kernel"]
@@ -40,7 +41,7 @@ def von_mises_kernel(n: int, B_theta: float, weight: float) -> np.ndarray:
 
 
 @dataclass(frozen=True)
-class RatePopulation:
+class RatePopulation(Declared):
     """Response of a population: ``gain [x - threshold]+^exponent``.
 
     Attributes
@@ -60,16 +61,10 @@ class RatePopulation:
     [0.0, 0.5, 2.0]
     """
 
-    gain: float = 1.0
-    threshold: float = 0.0
-    exponent: float = 1.0
-    tau: float = 10.0
-
-    def __post_init__(self) -> None:
-        check_number("gain", self.gain, "Hz", 0, low_open=True)
-        check_number("threshold", self.threshold)
-        check_number("exponent", self.exponent, "", 1)
-        check_number("tau", self.tau, "ms", 0, low_open=True)
+    gain: float = number(1.0, "Hz", 0, low_open=True)
+    threshold: float = number(0.0)
+    exponent: float = number(1.0, "", 1)
+    tau: float = number(10.0, "ms", 0, low_open=True)
 
     def response(self, drive: np.ndarray) -> np.ndarray:
         """Steady rate (Hz) for an input."""
@@ -77,7 +72,7 @@ class RatePopulation:
 
 
 @dataclass(frozen=True, eq=False)
-class RateRing:
+class RateRing(Declared):
     """Populations of ``n`` cells each, and the kernels between them.
 
     Attributes
@@ -99,10 +94,9 @@ class RateRing:
 
     populations: Mapping[str, RatePopulation]
     kernels: Mapping[str, np.ndarray] = field(default_factory=dict)
-    n: int = 180
+    n: int = integer(180, 4, 100_000, "cells")
 
-    def __post_init__(self) -> None:
-        check_integer("n", self.n, 4, 100_000, unit="cells")
+    def check(self) -> None:
         if not self.populations:
             raise ValueError("populations is empty: give at least one RatePopulation")
         for name, population in self.populations.items():

@@ -20,7 +20,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from netlib.base.checks import check_array, check_integer, check_number
+from netlib.base.checks import check_array, check_number
+from netlib.base.fields import Declared, integer, number
 from netlib.base.orientation import distance, preferred_orientations
 from netlib.theory.rate_ring import bump_half_width
 
@@ -28,7 +29,7 @@ __all__ = ["SupralinearRing"]
 
 
 @dataclass(frozen=True)
-class SupralinearRing:
+class SupralinearRing(Declared):
     """Parameters of the ring; the defaults are those of the paper's ring, as public re-implementations quote them.
 
     Attributes
@@ -50,28 +51,17 @@ class SupralinearRing:
     {'rate_E': 38.6, 'rate_I': 87.2, 'hwhh_E': 21.5, 'hwhh_I': 23.9}
     """
 
-    n: int = 180
-    gain: float = 0.04
-    exponent: float = 2.0
-    tau_E: float = 20.0
-    tau_I: float = 10.0
-    J_EE: float = 0.044
-    J_EI: float = 0.023
-    J_IE: float = 0.042
-    J_II: float = 0.018
-    sigma_recurrent: float = 32.0
-    sigma_input: float = 30.0
-
-    def __post_init__(self) -> None:
-        check_integer("n", self.n, 8, 10_000, unit="cells")
-        check_number("gain", self.gain, "Hz", 0, low_open=True)
-        check_number("exponent", self.exponent, "", 1)
-        for name in ("tau_E", "tau_I"):
-            check_number(name, getattr(self, name), "ms", 0, low_open=True)
-        for name in ("J_EE", "J_EI", "J_IE", "J_II"):
-            check_number(name, getattr(self, name), "", 0)
-        for name in ("sigma_recurrent", "sigma_input"):
-            check_number(name, getattr(self, name), "deg", 0, low_open=True)
+    n: int = integer(180, 8, 10_000, "cells")
+    gain: float = number(0.04, "Hz", 0, low_open=True)
+    exponent: float = number(2.0, "", 1)
+    tau_E: float = number(20.0, "ms", 0, low_open=True)
+    tau_I: float = number(10.0, "ms", 0, low_open=True)
+    J_EE: float = number(0.044, "", 0)
+    J_EI: float = number(0.023, "", 0)
+    J_IE: float = number(0.042, "", 0)
+    J_II: float = number(0.018, "", 0)
+    sigma_recurrent: float = number(32.0, "deg", 0, low_open=True)
+    sigma_input: float = number(30.0, "deg", 0, low_open=True)
 
     def input(self, contrasts: Sequence[float], orientations: Sequence[float]) -> np.ndarray:
         """Input h to each cell, shape (n,), of gratings shown together; contrast is the input at their orientation."""

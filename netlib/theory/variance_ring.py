@@ -28,6 +28,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from netlib.base.checks import check_array, check_integer, check_number
+from netlib.base.fields import Declared, integer, number
 
 __all__ = ["VarianceRing", "published_cv", "scaled_von_mises"]
 
@@ -63,7 +64,7 @@ def published_cv(rates: ArrayLike) -> float:
 
 
 @dataclass(frozen=True)
-class VarianceRing:
+class VarianceRing(Declared):
     """Parameters of the model; the defaults are the published values.
 
     Attributes
@@ -90,27 +91,20 @@ class VarianceRing:
     ((150, 128), 99.7)
     """
 
-    n: int = 128
-    tau: float = 10.8
-    dt: float = 1.0
-    alpha: float = 10.6
-    J_lgn: float = 9.57
-    J_e: float = 1.71
-    J_i: float = 2.0178
-    kappa_e: float = 1.59
-    kappa_i: float = 1.16
+    n: int = integer(128, 8, 100_000, "units")
+    tau: float = number(10.8, "ms", 0, low_open=True)
+    dt: float = number(1.0, "ms", 0, low_open=True)
+    alpha: float = number(10.6, "Hz/mV", 0, low_open=True)
+    J_lgn: float = number(9.57, "", 0)
+    J_e: float = number(1.71, "", 0)
+    J_i: float = number(2.0178, "", 0)
+    kappa_e: float = number(1.59, "", 0, low_open=True)
+    kappa_i: float = number(1.16, "", 0, low_open=True)
     centred: bool = False
     rounded: bool = True
 
-    def __post_init__(self) -> None:
-        check_integer("n", self.n, 8, 100_000, unit="units")
-        check_number("tau", self.tau, "ms", 0, low_open=True)
+    def check(self) -> None:
         check_number("dt", self.dt, "ms", 0, self.tau, low_open=True)
-        check_number("alpha", self.alpha, "Hz/mV", 0, low_open=True)
-        for name in ("J_lgn", "J_e", "J_i"):
-            check_number(name, getattr(self, name), "", 0)
-        for name in ("kappa_e", "kappa_i"):
-            check_number(name, getattr(self, name), "", 0, low_open=True)
 
     @property
     def angles(self) -> np.ndarray:
