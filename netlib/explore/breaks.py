@@ -109,9 +109,10 @@ BREAKS = {
     "frozen": Break(
         "frozen bump",
         {"E_to_E": 2.4},
-        "Recurrent excitation 2.4 times as strong: the first bump holds itself, at about 200 Hz, too wide (37 to 80° in "
-        "ten of twelve networks; two have no fit), and stays where it is while the stimulus turns away: the orientation "
-        "read from it is 27 to 36° wrong on average, where chance is 45°. A memory where there should be a sense.",
+        "Recurrent excitation 2.4 times as strong: the first bump holds itself, at about 200 Hz, too wide (37 to 80° "
+        "in ten of twelve networks; two have no fit), and stays where it is while the stimulus turns away: the "
+        "orientation read from it is 27 to 36° wrong on average, where chance is 45°. A memory where there should be a "
+        "sense.",
         {"rate": (170, 240), "hwhh": (35, 85), "error": (20, 45)},
     ),
     "phantom": Break(
