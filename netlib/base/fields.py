@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import json
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
@@ -143,7 +144,9 @@ def rows_of(parameters: Any, path: str = "") -> Iterator[tuple[str, Any, str, st
         if dataclasses.is_dataclass(value):
             yield from rows_of(value, f"{path}{field.name}.")
         else:
-            yield f"{path}{field.name}", value, rule.unit if rule else "", rule.legal if rule else ""
+            others = [str(other).lower() for other in rule.also] if rule else []
+            legal = " or ".join([rule.legal, *others]) if rule else ""
+            yield f"{path}{field.name}", value, rule.unit if rule else "", legal
 
 
 # ---------------------------------------------------------------- values given as text
@@ -182,26 +185,28 @@ def set_values(parameters: Any, values: dict[str, Any]) -> Any:
 
 
 def parse_value(value: Any) -> Any:
-    """What a text means: JSON (numbers, ``null``, ``true``, lists), none, inf, or the text itself; lists become tuples.
+    """What a text means: JSON (``null``, ``true``, lists), a number, none, or the text itself; lists become tuples.
 
     Examples
     --------
-    >>> [parse_value(text) for text in ("3", "0.5", "None", "inf", "k-means", "[1, 2]")]
+    >>> [parse_value(text) for text in ("3", ".5", "None", "inf", "k-means", "[1, 2]")]
     [3, 0.5, None, inf, 'k-means', (1, 2)]
     """
     if not isinstance(value, str):
         return value
-    try:
+    with suppress(json.JSONDecodeError):
         parsed = json.loads(value)
-    except json.JSONDecodeError:
-        return {"none": None, "inf": float("inf")}.get(value.lower(), value)
-    return tuple(parsed) if isinstance(parsed, list) else parsed
+        return tuple(parsed) if isinstance(parsed, list) else parsed
+    for kind in (int, float):  # also what JSON does not take for a number, such as .5 or inf
+        with suppress(ValueError):
+            return kind(value)
+    return None if value.strip().lower() == "none" else value
 
 
 def _replace(node: Any, tree: dict[str, Any], path: str) -> Any:
     """Replace all the values of a branch at once, so that they are checked together."""
     if not dataclasses.is_dataclass(node):
-        raise ValueError(f"{path}.{next(iter(tree))} is unknown: {path} = {node!r} has no parts")
+        raise ValueError(f"{path}.{next(iter(tree), '')} is unknown: {path} = {node!r} has no parts")
     changes = {}
     for name, value in tree.items():
         whole = f"{path}.{name}".lstrip(".")

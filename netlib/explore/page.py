@@ -14,6 +14,7 @@ from typing import Any
 
 import panel as pn
 
+from netlib.base.fields import parse_value
 from netlib.explore.breaks import BREAKS
 from netlib.explore.plots import Plots, movie_uri
 from netlib.explore.run import Measures, Result, compute
@@ -101,10 +102,8 @@ class Controls:
         text = text.strip()
         if name in OPTIONAL and text in ("", OWN):
             return None
-        try:
-            return int(text) if name == "seed" else float(text.replace(",", "."))
-        except ValueError:
-            return text
+        value = parse_value(text if name == "seed" else text.replace(",", "."))  # a comma may be a decimal one
+        return value if isinstance(value, int | float) else text
 
     def show(self, state: ExplorerState, wrong: str = "") -> None:
         """Set all widgets, without a call of ``changed``; the box of the ``wrong`` field keeps its text, marked."""

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import dataclasses
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 import numpy as np
 
-from netlib.base.checks import check_choice, check_integer, check_number, check_orientation, check_type, on_grid
+from netlib.base.checks import check_orientation, check_type, on_grid
+from netlib.base.fields import Declared, choice, integer, number
 from netlib.networks import SHAPES, Delay, RingParameters, VogelsSprekeler, preset, set_values, with_ratio
 from netlib.networks.kernels import DistanceDecay, VonMises
 from netlib.stimuli import Grating, MotionCloud, NaturalMovie
@@ -38,25 +39,20 @@ class Limit(NamedTuple):
     label: str
 
 
-#: Range of each number of the state.
-LIMITS = {
-    "orientation": Limit(0.0, 180.0, 1.0, "deg", "orientation (deg)"),
-    "B_theta": Limit(0.0, 60.0, 1.0, "deg", "bandwidth B_theta (deg)"),
-    "contrast": Limit(0.0, 1.0, 0.05, "", "contrast"),
-    "input": Limit(0.0, 5.0, 0.05, "times the preset's weight", "input weight ×"),
-    "E_to_E": Limit(0.0, 20.0, 0.1, "times the preset's weight", "E to E weight ×"),
-    "E_to_I": Limit(0.0, 20.0, 0.1, "times the preset's weight", "E to I weight ×"),
-    "I_to_E": Limit(0.0, 20.0, 0.1, "times the preset's weight", "I to E weight ×"),
-    "I_to_I": Limit(0.0, 20.0, 0.1, "times the preset's weight", "I to I weight ×"),
-    "width_E": Limit(0.1, 10.0, 0.1, "times the preset's width", "width of excitation ×"),
-    "width_I": Limit(0.1, 10.0, 0.1, "times the preset's width", "width of inhibition ×"),
-    "ratio": Limit(1.0, 16.0, 0.5, "E cells per I cell", "E cells per I cell"),
-    "delay": Limit(0.2, 20.0, 0.2, "ms", "recurrent delay (ms)"),
-}
+def _slider(
+    default: float | None, low: float, high: float, step: float, label: str, unit: str = "", *, also: tuple = ()
+) -> Any:
+    """A field that holds a number in a range, and what its slider needs."""
+    rule = number(default, unit, low, high, also=also).metadata["rule"]
+    return field(default=default, metadata={"rule": rule, "limit": Limit(low, high, step, unit, label)})
+
+
+def _factor(low: float, high: float, step: float, label: str, what: str) -> Any:
+    return _slider(1.0, low, high, step, f"{label} ×", f"times the preset's {what}")
 
 
 @dataclass(frozen=True)
-class ExplorerState:
+class ExplorerState(Declared):
     """What the explorer shows to which network.
 
     Attributes
@@ -99,39 +95,33 @@ class ExplorerState:
     ValueError: contrast = 2.0 is out of range: it must be in [0, 1]
     """
 
-    stimulus: str = "MotionCloud"
-    orientation: float = 90.0
-    B_theta: float = 15.0
-    contrast: float = 1.0
-    network: str = "v1"
-    input: float = 1.0
-    E_to_E: float = 1.0
-    E_to_I: float = 1.0
-    I_to_E: float = 1.0
-    I_to_I: float = 1.0
-    width_E: float = 1.0
-    width_I: float = 1.0
-    ratio: float | None = None
-    delay: float | None = None
-    plasticity: str = "off"
-    seed: int = 1
+    stimulus: str = choice("MotionCloud", STIMULI)
+    orientation: float = _slider(90.0, 0.0, 180.0, 1.0, "orientation (deg)", "deg")
+    B_theta: float = _slider(15.0, 0.0, 60.0, 1.0, "bandwidth B_theta (deg)", "deg")
+    contrast: float = _slider(1.0, 0.0, 1.0, 0.05, "contrast")
+    network: str = choice("v1", NETWORKS)
+    input: float = _factor(0.0, 5.0, 0.05, "input weight", "weight")
+    E_to_E: float = _factor(0.0, 20.0, 0.1, "E to E weight", "weight")
+    E_to_I: float = _factor(0.0, 20.0, 0.1, "E to I weight", "weight")
+    I_to_E: float = _factor(0.0, 20.0, 0.1, "I to E weight", "weight")
+    I_to_I: float = _factor(0.0, 20.0, 0.1, "I to I weight", "weight")
+    width_E: float = _factor(0.1, 10.0, 0.1, "width of excitation", "width")
+    width_I: float = _factor(0.1, 10.0, 0.1, "width of inhibition", "width")
+    ratio: float | None = _slider(None, 1.0, 16.0, 0.5, "E cells per I cell", "E cells per I cell", also=(None,))
+    delay: float | None = _slider(None, 0.2, 20.0, 0.2, "recurrent delay (ms)", "ms", also=(None,))
+    plasticity: str = choice("off", PLASTICITY)
+    seed: int = integer(1, 0, LARGEST_SEED)
 
-    def __post_init__(self) -> None:
-        check_choice("stimulus", self.stimulus, STIMULI)
-        check_choice("network", self.network, NETWORKS)
-        check_choice("plasticity", self.plasticity, PLASTICITY)
-        object.__setattr__(self, "seed", check_integer("seed", self.seed, 0, LARGEST_SEED))
-        for name, limit in LIMITS.items():
-            value = getattr(self, name)
-            if value is None and name in ("ratio", "delay"):
-                continue
-            value = check_number(name, value, limit.unit, limit.low, limit.high)
-            if name == "orientation":
-                value = check_orientation(name, value)
-            object.__setattr__(self, name, value)
+    def check(self) -> None:
+        """Store plain numbers; what the network refuses is refused here."""
+        for name in LIMITS:
+            if getattr(self, name) is not None:
+                object.__setattr__(self, name, float(getattr(self, name)))
+        object.__setattr__(self, "orientation", check_orientation("orientation", self.orientation))
+        object.__setattr__(self, "seed", int(self.seed))
         if self.delay is not None:
             object.__setattr__(self, "delay", round(on_grid("delay", self.delay, preset(self.network).timestep), 6))
-        self.parameters()  # what the network refuses is refused here
+        self.parameters()
 
     def shown(self) -> Stimulus:
         """The stimulus."""
@@ -182,6 +172,10 @@ class ExplorerState:
         else:
             rule = VogelsSprekeler(eta=0.02 * weight, rho0=5.0, w_max=4 * weight)
         return {f"{name}.plasticity": rule}
+
+
+#: Range and slider of each number of the state.
+LIMITS = {one.name: one.metadata["limit"] for one in dataclasses.fields(ExplorerState) if "limit" in one.metadata}
 
 
 def _scaled(name: str, weight: float, factor: float) -> dict[str, float]:

@@ -19,7 +19,8 @@ from markupsafe import Markup
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from netlib.base.checks import check_choice, check_integer, check_number, check_type
+from netlib.base.checks import check_choice, check_type
+from netlib.base.fields import Declared, integer, number, part
 from netlib.base.provenance import atomic_write, jsonable
 from netlib.figures.style import STYLE, whole_figure
 
@@ -35,7 +36,7 @@ MEDIA = {
 
 
 @dataclass(frozen=True, eq=False)
-class Image:
+class Image(Declared):
     """A figure or an animation.
 
     Attributes
@@ -50,20 +51,18 @@ class Image:
         Resolution of a figure (dots per inch).
     """
 
-    source: Figure | Axes | str | os.PathLike
-    alt: str
+    source: Figure | Axes | str | os.PathLike = part(..., (Figure, Axes, str, os.PathLike))
+    alt: str = part(..., str)
     caption: str = ""
-    dpi: float = 120.0
+    dpi: float = number(120.0, "dots per inch", 10, 600)
 
-    def __post_init__(self) -> None:
-        check_type("source", self.source, (Figure, Axes, str, os.PathLike))
-        check_number("dpi", self.dpi, "dots per inch", 10, 600)
-        if not check_type("alt", self.alt, str).strip():
+    def check(self) -> None:
+        if not self.alt.strip():
             raise ValueError("alt is empty: it must say what the image shows")
 
 
 @dataclass(frozen=True, eq=False)
-class Table:
+class Table(Declared):
     """A table.
 
     Attributes
@@ -78,15 +77,10 @@ class Table:
         Rows shown; the caption says if there are more.
     """
 
-    frame: pd.DataFrame
+    frame: pd.DataFrame = part(..., pd.DataFrame)
     caption: str = ""
-    digits: int = 4
-    max_rows: int = 200
-
-    def __post_init__(self) -> None:
-        check_type("frame", self.frame, pd.DataFrame)
-        check_integer("digits", self.digits, 1, 17)
-        check_integer("max_rows", self.max_rows, 1, unit="rows")
+    digits: int = integer(4, 1, 17)
+    max_rows: int = integer(200, 1, unit="rows")
 
 
 @dataclass(frozen=True)
@@ -109,15 +103,14 @@ Item = str | Image | Table | Facts
 
 
 @dataclass(frozen=True, eq=False)
-class Section:
+class Section(Declared):
     """A heading and what stands below it, in order: text (a paragraph each), images, tables, facts."""
 
-    title: str
-    items: tuple[Item, ...] | list[Item] = ()
+    title: str = part(..., str)
+    items: tuple[Item, ...] | list[Item] = part((), (tuple, list))
 
-    def __post_init__(self) -> None:
-        check_type("title", self.title, str)
-        for item in check_type("items", self.items, (tuple, list)):
+    def check(self) -> None:
+        for item in self.items:
             check_type("item", item, (str, Image, Table, Facts))
 
 

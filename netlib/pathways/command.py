@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
@@ -115,13 +115,13 @@ def inspect(manifest: Manifest_, jobs: Jobs = 2, json_: Json = False) -> None:
 
 def parameters() -> None:
     """List the parameters of a run, for --set."""
-    import dataclasses
-
+    from netlib.base.fields import rows_of
     from netlib.pathways.parameters import PipelineParameters
 
-    for field in dataclasses.fields(PipelineParameters):
-        value: Any = field.default
-        typer.echo(f"{field.name:14} {value}")
+    rows = [("name", "value", "unit", "range"), *rows_of(PipelineParameters())]
+    widths = [max(len(str(cell)) for cell in column) for column in zip(*rows, strict=True)]
+    for row in rows:
+        typer.echo("  ".join(f"{cell!s:{width}}" for cell, width in zip(row, widths, strict=True)).rstrip())
 
 
 def claims(

@@ -17,7 +17,8 @@ import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike
 
-from netlib.base.checks import check_array, check_choice, check_integer, check_number
+from netlib.base.checks import check_array, check_choice, check_integer
+from netlib.base.fields import Declared, choice, integer, number
 from netlib.base.seeds import simulator_seed, stream
 from netlib.pathways.behaviour import block_groups
 from netlib.statistics.mice import mouse_sign_test
@@ -43,7 +44,7 @@ __all__ = [
 
 
 @dataclass(frozen=True)
-class Svm:
+class Svm(Declared):
     """The classifier and how time is split.
 
     Attributes
@@ -64,21 +65,13 @@ class Svm:
         Of the splits.
     """
 
-    kernel: str = "linear"
-    C: float = 1.0
-    splits: str = "blocked"
-    n_folds: int = 5
-    block: float = 30_000.0
-    gap: float = 2000.0
+    kernel: str = choice("linear", ("linear", "rbf"))
+    C: float = number(1.0, "", 0, low_open=True)
+    splits: str = choice("blocked", ("blocked", "random"))
+    n_folds: int = integer(5, 2, unit="folds")
+    block: float = number(30_000.0, "ms", 0, low_open=True)
+    gap: float = number(2000.0, "ms", 0)
     seed: int = 0
-
-    def __post_init__(self) -> None:
-        check_choice("kernel", self.kernel, ("linear", "rbf"))
-        check_choice("splits", self.splits, ("blocked", "random"))
-        check_number("C", self.C, "", 0, low_open=True)
-        check_integer("n_folds", self.n_folds, 2, unit="folds")
-        check_number("block", self.block, "ms", 0, low_open=True)
-        check_number("gap", self.gap, "ms", 0)
 
     def model(self):
         """Scale each neuron by the training bins, then the machine with balanced classes."""

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Mapping
-from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
-from netlib.base.checks import check_choice, check_integer, check_number
+from netlib.base.fields import Declared, choice, integer, number, set_values
 from netlib.calcium.indicators import INDICATORS
 from netlib.pathways.clusters import METHODS
 
@@ -16,7 +15,7 @@ __all__ = ["PipelineParameters"]
 
 
 @dataclass(frozen=True)
-class PipelineParameters:
+class PipelineParameters(Declared):
     """What the pipeline does with a data set.
 
     Attributes
@@ -61,52 +60,32 @@ class PipelineParameters:
         Master seed.
     """
 
-    indicator: str = "GCaMP6f"
-    guard: float | str = "auto"
-    alpha: float = 0.05
-    fold: float | None = 1.5
-    min_sessions: int | None = None
-    method: str = "k-means"
-    k: int | None = None
-    k_max: int = 7
-    references: int = 5
-    resamples: int = 15
-    bin: float = 500.0
-    block: float = 30_000.0
-    draws: int = 3
-    shifts: int = 9
-    permutations: int = 199
-    instants: float = 1000.0
-    inferred: int = 6
-    margin: float = 0.15
-    seed: int = 0
+    indicator: str = choice("GCaMP6f", INDICATORS)
+    guard: float | str = number("auto", "ms", 0, also=("auto",))
+    alpha: float = number(0.05, "", 0, 1, low_open=True, high_open=True)
+    fold: float | None = number(1.5, "", 1, also=(None,))
+    min_sessions: int | None = integer(None, 1, also=(None,))
+    method: str = choice("k-means", METHODS)
+    k: int | None = integer(None, 2, 50, also=(None,))
+    k_max: int = integer(7, 3, 50)
+    references: int = integer(5, 2)
+    resamples: int = integer(15, 2)
+    bin: float = number(500.0, "ms", 0, low_open=True)
+    block: float = number(30_000.0, "ms", 0, low_open=True)
+    draws: int = integer(3, 1)
+    shifts: int = integer(9, 1)
+    permutations: int = integer(199, 20)
+    instants: float = number(1000.0, "ms", 0, low_open=True)
+    inferred: int = integer(6, 0, unit="neurons")
+    margin: float = number(0.15, "", 0, 1, low_open=True)
+    seed: int = integer(0, 0)
 
-    def __post_init__(self) -> None:
-        check_choice("indicator", self.indicator, INDICATORS)
-        if self.guard != "auto":
-            check_number("guard", self.guard, "ms", 0)
-        check_number("alpha", self.alpha, "", 0, 1, low_open=True, high_open=True)
-        if self.fold is not None:
-            check_number("fold", self.fold, "", 1)
-        if self.min_sessions is not None:
-            check_integer("min_sessions", self.min_sessions, 1)
-        check_choice("method", self.method, METHODS)
-        if self.k is not None:
-            check_integer("k", self.k, 2, 50)
-        check_integer("k_max", self.k_max, 3, 50)
-        check_integer("references", self.references, 2)
-        check_integer("resamples", self.resamples, 2)
-        for name in ("bin", "block", "instants"):
-            check_number(name, getattr(self, name), "ms", 0, low_open=True)
-        for name in ("guard", "alpha", "fold", "bin", "block", "instants", "margin"):
-            if isinstance(getattr(self, name), int):  # 500 and 500.0 are one value
-                object.__setattr__(self, name, float(getattr(self, name)))
-        check_integer("draws", self.draws, 1)
-        check_integer("shifts", self.shifts, 1)
-        check_integer("permutations", self.permutations, 20)
-        check_integer("inferred", self.inferred, 0, unit="neurons")
-        check_number("margin", self.margin, "", 0, 1, low_open=True)
-        check_integer("seed", self.seed, 0)
+    def check(self) -> None:
+        """Store whole numbers as floats where other numbers are legal: 500 and 500.0 are one value."""
+        for field in dataclasses.fields(self):
+            value = getattr(self, field.name)
+            if isinstance(value, int) and "float" in field.type:
+                object.__setattr__(self, field.name, float(value))
 
     def of(self, step: str) -> dict[str, Any]:
         """Those that decide the result of a kind of step."""
@@ -120,9 +99,7 @@ class PipelineParameters:
         ValueError
             If there is no such parameter, or a value is out of range.
         """
-        names = [field.name for field in dataclasses.fields(self)]
-        values = {check_choice("parameter", name, names): _value(text) for name, text in settings.items()}
-        return dataclasses.replace(self, **values)
+        return set_values(self, dict(settings))
 
 
 #: Parameters that decide the result of each kind of step; of a step that uses others' results also theirs.
@@ -135,13 +112,3 @@ USED = {
     "sources": ("indicator", "inferred", "alpha", "block", "draws", "permutations", "seed"),
     "statistics": ("alpha", "margin", "permutations", "seed"),
 }
-
-
-def _value(text: str) -> Any:
-    """A whole number, a number, None or text."""
-    if text.lower() == "none":
-        return None
-    for kind in (int, float):
-        with suppress(ValueError):
-            return kind(text)
-    return text

@@ -21,6 +21,7 @@ import numpy as np
 import pandas as pd
 
 from netlib.base.checks import check_choice, check_integer, check_number
+from netlib.base.fields import Declared, choice, integer, number
 from netlib.base.seeds import stream
 from netlib.calcium.deconvolution import deconvolve
 from netlib.calcium.microscope import Microscope, image
@@ -65,7 +66,7 @@ WHEN = ("all", "early", "late")
 
 
 @dataclass(frozen=True)
-class Subpopulation:
+class Subpopulation(Declared):
     """Neurons that code alike.
 
     Attributes
@@ -79,11 +80,10 @@ class Subpopulation:
     """
 
     name: str
-    share: float
+    share: float = number(..., "", 0, 1)
     categories: tuple[tuple[str, str], ...] = ()
 
-    def __post_init__(self) -> None:
-        check_number("share", self.share, "", 0, 1)
+    def check(self) -> None:
         for category, when in self.categories:
             check_choice("category", category, CATEGORIES)
             check_choice("when", when, WHEN)
@@ -117,7 +117,7 @@ CLAIMS = {
 
 
 @dataclass(frozen=True)
-class SyntheticParameters:
+class SyntheticParameters(Declared):
     """A synthetic mouse.
 
     Attributes
@@ -153,46 +153,30 @@ class SyntheticParameters:
         Noise level of the microscope (% Hz^-1/2).
     """
 
-    claims: str = "abstract"
-    neurons: int = 100
-    sessions: int = 8
-    minutes: float = 20.0
-    loss: float = 0.25
+    claims: str = choice("abstract", CLAIMS)
+    neurons: int = integer(100, 2, 2000, "neurons")
+    sessions: int = integer(8, 1, 100)
+    minutes: float = number(20.0, "min", 1, 600)
+    loss: float = number(0.25, "", 0, 0.5)
     rate: tuple[float, float, float] = (0.5, 0.1, 5.0)
-    rate_sd: float = 0.8
-    up: float = 4.0
-    down: float = 1.0 / 8.0
-    hit: float = 0.95
-    noise: float = 0.01
-    ou_sd: float = 0.4
-    ou_tau: float = 3000.0
-    drift: float = 0.2
-    shift: float = 10.0
-    jitter: float = 0.5
+    rate_sd: float = number(0.8, "", 0)
+    up: float = number(4.0, "", 0, low_open=True)
+    down: float = number(1.0 / 8.0, "", 0, low_open=True)
+    hit: float = number(0.95, "", 0, 1)
+    noise: float = number(0.01, "", 0, 1)
+    ou_sd: float = number(0.4, "", 0)
+    ou_tau: float = number(3000.0, "ms", 0, low_open=True)
+    drift: float = number(0.2, "", 0)
+    shift: float = number(10.0, "px", 0, 15)
+    jitter: float = number(0.5, "px", 0)
     indicator: str = "GCaMP6f"
-    frame_rate: float = 20.0
-    photo_noise: float = 2.0
+    frame_rate: float = number(20.0, "Hz", 1, 1000)
+    photo_noise: float = number(2.0, "% Hz^-1/2", 0)
 
-    def __post_init__(self) -> None:
-        check_choice("claims", self.claims, CLAIMS)
-        check_integer("neurons", self.neurons, 2, 2000, unit="neurons")
-        check_integer("sessions", self.sessions, 1, 100)
-        check_number("minutes", self.minutes, "min", 1, 600)
-        check_number("loss", self.loss, "", 0, 0.5)
+    def check(self) -> None:
         middle, low, high = self.rate
         check_number("rate", low, "Hz", 0, middle, low_open=True)
         check_number("rate", high, "Hz", middle)
-        for name in ("up", "down"):
-            check_number(name, getattr(self, name), "", 0, low_open=True)
-        for name in ("hit", "noise"):
-            check_number(name, getattr(self, name), "", 0, 1)
-        for name in ("rate_sd", "ou_sd", "drift"):
-            check_number(name, getattr(self, name), "", 0)
-        check_number("ou_tau", self.ou_tau, "ms", 0, low_open=True)
-        check_number("shift", self.shift, "px", 0, 15)
-        check_number("jitter", self.jitter, "px", 0)
-        check_number("frame_rate", self.frame_rate, "Hz", 1, 1000)
-        check_number("photo_noise", self.photo_noise, "% Hz^-1/2", 0)
 
     @property
     def duration(self) -> float:
@@ -341,7 +325,7 @@ AT_LEVER, AT_DISPENSER = ("zone 1", "explo 1"), ("pellet", "no pellet", "explo 2
 
 
 @dataclass(frozen=True)
-class BehaviourModel:
+class BehaviourModel(Declared):
     """How the mouse behaves in one session.
 
     Attributes
@@ -354,14 +338,9 @@ class BehaviourModel:
         Length of the session (ms).
     """
 
-    learning: float = 1.0
-    ratio: int = 1
-    duration: float = 1_200_000.0
-
-    def __post_init__(self) -> None:
-        check_number("learning", self.learning, "", 0, 1)
-        check_integer("ratio", self.ratio, 1, unit="presses")
-        check_number("duration", self.duration, "ms", 60_000)
+    learning: float = number(1.0, "", 0, 1)
+    ratio: int = integer(1, 1, unit="presses")
+    duration: float = number(1_200_000.0, "ms", 60_000)
 
     @property
     def mean_presses(self) -> float:

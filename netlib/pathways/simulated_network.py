@@ -13,13 +13,14 @@ Cells are leaky integrate-and-fire with conductances; their parameters are textb
 from __future__ import annotations
 
 import dataclasses
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from netlib.base.checks import check_integer, check_number
+from netlib.base.checks import check_number
+from netlib.base.fields import Declared, integer, number, part
 from netlib.base.seeds import simulator_seed, stream
 from netlib.lgn.rates import poisson_spikes
 from netlib.networks.bulk import bulk_connector
@@ -43,7 +44,7 @@ FSI = Cell(cm=0.1, tau_m=10.0, tau_refrac=1.0, tau_syn_E=3.0, tau_syn_I=8.0,
 
 
 @dataclass(frozen=True)
-class NetworkParameters:
+class NetworkParameters(Declared):
     """The network around the MSNs.
 
     Attributes
@@ -71,41 +72,31 @@ class NetworkParameters:
         Synaptic delay and time step (ms).
     """
 
-    cortex: int = 40
-    background: int = 120
-    active: float = 12.0
-    idle: float = 2.0
-    background_rate: float = 5.0
-    fsi: int = 4
-    msn: Cell = MSN
-    interneuron: Cell = FSI
-    to_msn: float = 0.0016
-    to_fsi: float = 0.0025
-    fsi_to_msn: float = 0.01
-    msn_to_msn: float = 0.0005
-    p_strong: float = 0.35
-    p_weak: float = 0.1
-    p_background: float = 0.6
-    p_fsi: float = 0.8
-    p_msn: float = 0.1
-    d1: STDP = field(default_factory=lambda: STDP(0.01, -0.004, 20.0, 20.0, w_max=0.0032))
-    d2: STDP = field(default_factory=lambda: STDP(-0.004, 0.002, 20.0, 20.0, w_max=0.0032))
-    before: float = 5000.0
-    after: float = 1000.0
-    delay: float = 1.0
-    timestep: float = 0.5
+    cortex: int = integer(40, 1, 100_000, "cells")
+    background: int = integer(120, 1, 100_000, "cells")
+    active: float = number(12.0, "Hz", 0, 1000)
+    idle: float = number(2.0, "Hz", 0, 1000)
+    background_rate: float = number(5.0, "Hz", 0, 1000)
+    fsi: int = integer(4, 1, 100_000, "cells")
+    msn: Cell = part(MSN, Cell)
+    interneuron: Cell = part(FSI, Cell)
+    to_msn: float = number(0.0016, "uS", 0)
+    to_fsi: float = number(0.0025, "uS", 0)
+    fsi_to_msn: float = number(0.01, "uS", 0)
+    msn_to_msn: float = number(0.0005, "uS", 0)
+    p_strong: float = number(0.35, "", 0, 1)
+    p_weak: float = number(0.1, "", 0, 1)
+    p_background: float = number(0.6, "", 0, 1)
+    p_fsi: float = number(0.8, "", 0, 1)
+    p_msn: float = number(0.1, "", 0, 1)
+    d1: STDP = part(STDP(0.01, -0.004, 20.0, 20.0, w_max=0.0032), STDP)
+    d2: STDP = part(STDP(-0.004, 0.002, 20.0, 20.0, w_max=0.0032), STDP)
+    before: float = number(5000.0, "ms", 0)
+    after: float = number(1000.0, "ms", 0)
+    delay: float = number(1.0, "ms", 0, low_open=True)
+    timestep: float = number(0.5, "ms", 0, low_open=True)
 
-    def __post_init__(self) -> None:
-        for name in ("cortex", "background", "fsi"):
-            check_integer(name, getattr(self, name), 1, 100_000, unit="cells")
-        for name in ("active", "idle", "background_rate"):
-            check_number(name, getattr(self, name), "Hz", 0, 1000)
-        for name in ("to_msn", "to_fsi", "fsi_to_msn", "msn_to_msn"):
-            check_number(name, getattr(self, name), "uS", 0)
-        for name in ("p_strong", "p_weak", "p_background", "p_fsi", "p_msn"):
-            check_number(name, getattr(self, name), "", 0, 1)
-        for name in ("before", "after"):
-            check_number(name, getattr(self, name), "ms", 0)
+    def check(self) -> None:
         check_number("timestep", self.timestep, "ms", 0, self.delay, low_open=True)
 
     @property

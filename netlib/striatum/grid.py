@@ -12,7 +12,8 @@ import numpy as np
 import pandas as pd
 from tqdm.auto import tqdm
 
-from netlib.base.checks import check_choice, check_integer, check_type
+from netlib.base.checks import check_choice, check_integer
+from netlib.base.fields import Declared, part
 from netlib.striatum.analysis import checkpoint_table
 from netlib.striatum.experiment import Result, run_simulations
 from netlib.striatum.forgetting import forgetting_table
@@ -35,7 +36,7 @@ BLOCKS = {
 
 
 @dataclass(frozen=True)
-class Setting:
+class Setting(Declared):
     """One cell of a grid: the name of its file, without ending, and its parameters.
 
     Examples
@@ -44,12 +45,8 @@ class Setting:
     1.0
     """
 
-    name: str
-    parameters: Parameters
-
-    def __post_init__(self) -> None:
-        check_type("name", self.name, str)
-        check_type("parameters", self.parameters, Parameters)
+    name: str = part(..., str)
+    parameters: Parameters = part(..., Parameters)
 
 
 def article_grid(blocks: Sequence[str] = tuple(BLOCKS), legacy: bool = False) -> list[Setting]:

@@ -15,7 +15,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from netlib.base.checks import check_choice, check_integer, check_number, check_type, on_grid
+from netlib.base.checks import check_integer, check_number, check_type, on_grid
+from netlib.base.fields import Declared, choice, integer, number, part
 from netlib.base.seeds import stream
 
 __all__ = ["LEGACY", "Parameters", "Phase", "Plan", "draw_plan"]
@@ -38,7 +39,7 @@ LEGACY = {
 
 
 @dataclass(frozen=True)
-class Phase:
+class Phase(Declared):
     """A stretch of trials under the same conditions.
 
     Parameters
@@ -66,25 +67,21 @@ class Phase:
     ValueError: phase 'learning': presentation = 1.5 is out of range: it must be in [0, 1]
     """
 
-    name: str
-    trials: int = 500
-    noise: float = 1.0
-    reward: float = 0.95
-    presentation: float = 1.0
-    pattern_set: int = 0
+    name: str = part(..., str)
+    trials: int = integer(500, 0, 10**7, "trials")
+    noise: float = number(1.0, "", 0)
+    reward: float = number(0.95)
+    presentation: float = number(1.0, "", 0, 1)
+    pattern_set: int = integer(0, 0, 100)
 
-    def __post_init__(self) -> None:
-        check_type("phase name", self.name, str)
-        where = f"phase {self.name!r}: "
-        check_integer(f"{where}trials", self.trials, 0, 10**7, "trials")
-        check_number(f"{where}noise", self.noise, "", 0)
-        check_number(f"{where}reward", self.reward, "")
-        check_number(f"{where}presentation", self.presentation, "", 0, 1)
-        check_integer(f"{where}pattern_set", self.pattern_set, 0, 100)
+    @property
+    def prefix(self) -> str:
+        """Which phase is meant, where a field is refused."""
+        return f"phase {self.name!r}: "
 
 
 @dataclass(frozen=True)
-class Parameters:
+class Parameters(Declared):
     """Everything that decides a simulation, but its seed. Defaults are the article's, for the dorsomedial striatum.
 
     Parameters
@@ -141,56 +138,61 @@ class Parameters:
     (150, (100, 150), 0.4375)
     """
 
-    P: int = 10
-    stim_by_pattern: int = 3
-    n_pattern: int = 10
-    Apostpre: float = -1.0
-    Aprepost: float = -1.0
-    epsilon: float = 0.02
-    noise_pattern: float = 0.2
-    noise_input: float = 0.005
-    stop_learning: str = "None"
-    num_success_params: int = 0
-    p_reward: float = 0.5
-    stim_duration: float = 100.0
-    stim_offset: float = 50.0
-    dt: float = 0.2
-    phases: tuple[Phase, ...] = (
-        Phase("initial", noise=4.0, reward=0.0, presentation=0.0),
-        Phase("learning"),
-        Phase("maintenance", noise=4.0, reward=0.0, presentation=0.0),
-        Phase("recall"),
+    P: int = integer(10, 2, 10_000, "neurons")
+    stim_by_pattern: int = integer(3, 1, unit="neurons")
+    n_pattern: int = integer(10, 1, 100_000, "patterns")
+    Apostpre: float = number(-1.0)
+    Aprepost: float = number(-1.0)
+    epsilon: float = number(0.02, "", 0)
+    noise_pattern: float = number(0.2, "ms", 0)
+    noise_input: float = number(0.005, "per ms", 0)
+    stop_learning: str = choice("None", STOP_LEARNING)
+    num_success_params: int = integer(0, 0)
+    p_reward: float = number(0.5, "", 0, 1)
+    stim_duration: float = number(100.0, "ms", 0, low_open=True)
+    stim_offset: float = number(50.0, "ms", 0, low_open=True)
+    dt: float = number(0.2, "ms", 0, 10, low_open=True)
+    phases: tuple[Phase, ...] = part(
+        (
+            Phase("initial", noise=4.0, reward=0.0, presentation=0.0),
+            Phase("learning"),
+            Phase("maintenance", noise=4.0, reward=0.0, presentation=0.0),
+            Phase("recall"),
+        ),
+        tuple,
     )
-    tau_pre: float = 20.0
-    tau_post: float = 20.0
-    nearest: bool = False
-    w_min: float = 0.0
-    w_max: float = 2.0
-    w_initial_low: float = 0.0
-    w_initial_high: float = 0.05
-    background_weight: float = 1.0
-    test_every: int = 50
-    test_detail: int = 5
-    test_detail_trials: int = 50
-    error_memory: float = 5.0
-    R: float = 80.0
-    tau_m: float = 16.0
-    E_L: float = -80.0
-    V_th: float = -45.0
-    V_reset: float = -80.0
-    legacy: bool = False
+    tau_pre: float = number(20.0, "ms", 0, low_open=True)
+    tau_post: float = number(20.0, "ms", 0, low_open=True)
+    nearest: bool = part(False, bool)
+    w_min: float = number(0.0, "", 0)
+    w_max: float = number(2.0, "", 0, low_open=True)
+    w_initial_low: float = number(0.0, "", 0)
+    w_initial_high: float = number(0.05, "", 0)
+    background_weight: float = number(1.0, "", 0)
+    test_every: int = integer(50, 1, unit="trials")
+    test_detail: int = integer(5, 1, unit="trials")
+    test_detail_trials: int = integer(50, 0, unit="trials")
+    error_memory: float = number(5.0, "trials", 0, low_open=True)
+    R: float = number(80.0, "mV", 0, low_open=True)
+    tau_m: float = number(16.0, "ms", 0, low_open=True)
+    E_L: float = number(-80.0, "mV")
+    V_th: float = number(-45.0, "mV")
+    V_reset: float = number(-80.0, "mV")
+    legacy: bool = part(False, bool)
 
-    def __post_init__(self) -> None:
+    def check(self) -> None:
         self._check_task()
-        self._check_neuron()
         self._check_time()
-        for name in ("nearest", "legacy"):
-            check_type(name, getattr(self, name), bool)
+        check_number("w_max", self.w_max, "", self.w_min, low_open=True)
+        check_number("w_initial_low", self.w_initial_low, "", self.w_min, self.w_max)
+        check_number("w_initial_high", self.w_initial_high, "", self.w_initial_low, self.w_max)
+        check_number("V_th", self.V_th, "mV", self.E_L, low_open=True)
+        check_number("V_reset", self.V_reset, "mV", None, self.V_th)
+        for name in ("tau_pre", "tau_post", "tau_m"):
+            check_number(name, getattr(self, name), "ms", self.dt)
 
     def _check_task(self) -> None:
-        check_integer("P", self.P, 2, 10_000, "neurons")
         check_integer("stim_by_pattern", self.stim_by_pattern, 1, self.P, "neurons")
-        check_integer("n_pattern", self.n_pattern, 1, 100_000, "patterns")
         subsets = math.comb(self.P, self.stim_by_pattern)
         if self.n_pattern > subsets:
             raise ValueError(
@@ -201,35 +203,10 @@ class Parameters:
             raise ValueError(
                 f"P = {self.P} and stim_by_pattern = {self.stim_by_pattern} give too many subsets to number"
             )
-        check_number("p_reward", self.p_reward, "", 0, 1)
-        check_choice("stop_learning", self.stop_learning, STOP_LEARNING)
-        check_integer("num_success_params", self.num_success_params, 0)
-        check_number("error_memory", self.error_memory, "trials", 0, low_open=True)
-        check_type("phases", self.phases, tuple)
         for phase in self.phases:
             check_type("phase", phase, Phase)
         if sum(phase.trials for phase in self.phases) < 1:
             raise ValueError("phases hold no trial: give at least one")
-        for name in ("test_every", "test_detail"):
-            check_integer(name, getattr(self, name), 1, unit="trials")
-        check_integer("test_detail_trials", self.test_detail_trials, 0, unit="trials")
-
-    def _check_neuron(self) -> None:
-        for name in ("Apostpre", "Aprepost"):
-            check_number(name, getattr(self, name))
-        check_number("epsilon", self.epsilon, "", 0)
-        check_number("w_min", self.w_min, "", 0)
-        check_number("w_max", self.w_max, "", self.w_min, low_open=True)
-        check_number("w_initial_low", self.w_initial_low, "", self.w_min, self.w_max)
-        check_number("w_initial_high", self.w_initial_high, "", self.w_initial_low, self.w_max)
-        check_number("background_weight", self.background_weight, "", 0)
-        check_number("R", self.R, "mV", 0, low_open=True)
-        check_number("E_L", self.E_L, "mV")
-        check_number("V_th", self.V_th, "mV", self.E_L, low_open=True)
-        check_number("V_reset", self.V_reset, "mV", None, self.V_th)
-        check_number("dt", self.dt, "ms", 0, 10, low_open=True)
-        for name in ("tau_pre", "tau_post", "tau_m"):
-            check_number(name, getattr(self, name), "ms", self.dt)
 
     def _check_time(self) -> None:
         check_number("stim_duration", self.stim_duration, "ms", 2 * self.dt)
@@ -239,8 +216,6 @@ class Parameters:
                 on_grid(name, getattr(self, name), self.dt)
         if not 1 <= self.offset_steps < self.steps:
             raise ValueError(f"stim_offset = {self.stim_offset} ms is out of range: it is no step inside a trial")
-        check_number("noise_pattern", self.noise_pattern, "ms", 0)
-        check_number("noise_input", self.noise_input, "per ms", 0)
         gain = max(phase.noise for phase in self.phases)
         if gain * self.noise_input * self.dt > 1:
             raise ValueError(

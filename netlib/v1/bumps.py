@@ -15,6 +15,7 @@ import pandas as pd
 from numpy.typing import ArrayLike
 
 from netlib.base.checks import check_array, check_integer, check_number, check_type
+from netlib.base.fields import Declared, number
 from netlib.base.orientation import preferred_orientations, signed_distance
 from netlib.base.seeds import simulator_seed, stream
 from netlib.lgn import ChannelRates
@@ -139,7 +140,7 @@ def persistence(
 
 
 @dataclass(frozen=True)
-class PoissonBump:
+class PoissonBump(Declared):
     """Threshold-linear ring of Poisson cells, in the marginal phase and with flat input: its bump may sit anywhere.
 
     The synaptic trace ``m_i`` (Hz) of cell i follows ``tau dm_i/dt = -m_i + S_i(t)``, with S_i a Poisson train of
@@ -159,18 +160,11 @@ class PoissonBump:
         All weights onto a cell are multiplied by 1 + heterogeneity x a standard normal number, drawn per cell.
     """
 
-    J0: float = -10.0
-    J2: float = 4.0
-    peak: float = 30.0
-    tau: float = 100.0
-    heterogeneity: float = 0.0
-
-    def __post_init__(self) -> None:
-        check_number("J0", self.J0, "", None, 0)
-        check_number("J2", self.J2, "", 2, low_open=True)
-        check_number("peak", self.peak, "Hz", 0, low_open=True)
-        check_number("tau", self.tau, "ms", 0, low_open=True)
-        check_number("heterogeneity", self.heterogeneity, "", 0)
+    J0: float = number(-10.0, "", None, 0)
+    J2: float = number(4.0, "", 2, low_open=True)
+    peak: float = number(30.0, "Hz", 0, low_open=True)
+    tau: float = number(100.0, "ms", 0, low_open=True)
+    heterogeneity: float = number(0.0, "", 0)
 
     @property
     def half_width(self) -> float:

@@ -14,7 +14,8 @@ import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike
 
-from netlib.base.checks import check_array, check_number, check_type
+from netlib.base.checks import check_array, check_type
+from netlib.base.fields import Declared, number
 from netlib.base.orientation import preferred_orientations, signed_distance, von_mises
 from netlib.base.seeds import simulator_seed, stream
 from netlib.lgn.rates import poisson_spikes
@@ -31,7 +32,7 @@ DELAYS = ("matched", "shuffled", "constant")
 
 
 @dataclass(frozen=True)
-class LatencyCode:
+class LatencyCode(Declared):
     """First-spike latencies of a leaky integrator at constant current.
 
     ``t = tau ln[1 / (1 - 1 / I)]`` with ``I = current * vm(d; B_theta)`` in units of the threshold current; no spike
@@ -49,16 +50,10 @@ class LatencyCode:
         Later spikes are left out (ms): the latency has no bound as I comes down to 1.
     """
 
-    current: float = 2.2
-    B_theta: float = 17.7
-    tau: float = 50.0
-    longest: float = 120.0
-
-    def __post_init__(self) -> None:
-        check_number("current", self.current, "", 1, low_open=True)
-        check_number("B_theta", self.B_theta, "deg", 0, low_open=True)
-        check_number("tau", self.tau, "ms", 0, low_open=True)
-        check_number("longest", self.longest, "ms", 0, low_open=True)
+    current: float = number(2.2, "", 1, low_open=True)
+    B_theta: float = number(17.7, "deg", 0, low_open=True)
+    tau: float = number(50.0, "ms", 0, low_open=True)
+    longest: float = number(120.0, "ms", 0, low_open=True)
 
     def latency(self, difference: ArrayLike) -> np.ndarray:
         """Latency (ms) at differences of orientation (deg); ``inf`` where the cell does not fire."""

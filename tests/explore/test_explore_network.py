@@ -24,6 +24,7 @@ from netlib.explore import (
     tuning_protocol,
     turned_rates,
 )
+from netlib.explore.page import Controls
 from netlib.networks import Delay, preset
 
 # ---------------------------------------------------------------- states
@@ -227,6 +228,21 @@ def test_the_picture_has_units_on_every_axis():
     labels = [ax.get_xlabel() for ax in axes] + [ax.get_ylabel() for ax in figure.axes if ax.get_ylabel()]
     assert len(labels) >= 7
     assert [label for label in labels if not label.endswith(("(deg)", "(Hz)", "(ms)", "rate / largest"))] == []
+
+
+@pytest.mark.parametrize(
+    "name, text, value",
+    [
+        ("E_to_E", " 1,5 ", 1.5),
+        ("E_to_E", ".5", 0.5),
+        ("contrast", "much", "much"),
+        ("ratio", "preset's", None),
+        ("seed", "7", 7),
+        ("seed", "1,000", "1,000"),
+    ],
+)
+def test_boxes_are_read(name, text, value):
+    assert Controls._parsed(name, text) == value
 
 
 def test_limits_name_every_number():

@@ -202,11 +202,17 @@ def test_command(done, dataset, invoke):
     assert facts["made"] == [] and Path(facts["report"]) == done.report.resolve() and len(facts["claims"]) == 4
     found = invoke("inspect", dataset, "--jobs", 1)
     assert found.exit_code == 0 and "4 sessions of 2 mice: all files are sound" in found.output
-    assert "inferred       6" in invoke("parameters").output
+    lines = invoke("parameters").output.splitlines()
+    assert lines[0].split() == ["name", "value", "unit", "range"] and len(lines) == 20
+    line = next(line for line in lines if line.startswith("inferred"))
+    assert line.split() == ["inferred", "6", "neurons", "[0,", "inf)"]
+    assert [line.index(word) for word in ("6", "neurons", "[0")] == [
+        lines[0].index(w) for w in ("value", "unit", "range")
+    ]
 
 
 @pytest.mark.parametrize(
-    ("setting", "message"), [("alpha", "name=value"), ("alpha=2", "alpha = 2"), ("beta=1", "parameter = 'beta'")]
+    ("setting", "message"), [("alpha", "name=value"), ("alpha=2", "alpha = 2"), ("beta=1", "'beta' is unknown")]
 )
 def test_bad_settings_are_refused(dataset, tmp_path, invoke, setting, message):
     found = invoke("run", dataset, "--output", tmp_path / "out", "--set", setting)
