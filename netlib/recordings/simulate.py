@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pandas as pd
+from numpy.typing import ArrayLike
 
 from netlib.base.checks import check_type
 from netlib.base.orientation import preferred_orientations
