@@ -94,17 +94,17 @@ $(STAMPS)/venv:
 	@$(PYTHON) -m venv $(VENV)
 	@mkdir -p $(STAMPS) && touch $@
 
-# Enough for `make demo`: the core and LogGabor. The wheels of the build tools come first, for --no-build-isolation.
+# Enough for `make demo`: the core. The wheels of the build tools come first, for --no-build-isolation.
 $(STAMPS)/core: $(STAMPS)/venv $(INSTALL_INPUTS)
 	@echo "Installing netlib, NEST and PyNN into $(VENV) (about a minute the first time)"
 	@$(PIP_INSTALL) setuptools wheel
 	@$(PIP_INSTALL) --no-build-isolation -e .
-	@$(MAKE) --no-print-directory loggabor
 	@touch $@
 
 $(STAMPS)/all: $(STAMPS)/core
 	@echo "Installing the extras into $(VENV): Brian2, NEURON, notebooks, NWB, docs, development tools"
 	@$(PIP_INSTALL) --no-build-isolation -e '.[all]'
+	@$(MAKE) --no-print-directory loggabor
 	@touch $@
 
 # LogGabor, SLIP and NeuroTools are source-only. Each setup.py imports its own package, so what that package
