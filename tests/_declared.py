@@ -1,4 +1,4 @@
-"""Declared parameters of an application: which there are, and values just outside the range of each field."""
+"""Declared parameters of a package: which there are, and values just outside the range of each field."""
 
 import dataclasses
 import importlib
@@ -6,6 +6,7 @@ import math
 import pkgutil
 import re
 
+from netlib.base.checks import check_orientation
 from netlib.base.fields import Declared
 
 RANGE = re.compile(r"([\[(])(\S+), (\S+)([\])])")
@@ -19,7 +20,9 @@ def declared_in(package: str) -> set[type]:
     while todo:
         below = todo.pop().__subclasses__()
         todo += below
-        found |= {cls for cls in below if cls.__module__.startswith(f"{package}.")}
+        found |= {
+            cls for cls in below if cls.__module__.startswith(f"{package}.") and "__dataclass_fields__" in vars(cls)
+        }
     return found
 
 
@@ -29,13 +32,18 @@ def outside(table: dict[type, dict]) -> list[tuple]:
     for cls, needed in table.items():
         for field in dataclasses.fields(cls):
             rule = field.metadata.get("rule")
-            interval = RANGE.fullmatch(rule.legal) if rule else None
+            interval = RANGE.match(rule.legal) if rule and rule.check is not check_orientation else None
             if not interval:
                 continue
             for value in _outside(*interval.groups(), whole=field.type.startswith("int")):
-                said = f"{field.name} = {f'{value!r} {rule.unit}'.rstrip()} is out of range: it must be in {rule.legal}"
+                legal, name = interval[0], f"{_prefix(cls)}{field.name}"
+                said = f"{name} = {f'{value!r} {rule.unit}'.rstrip()} is out of range: it must be in {legal}"
                 rows.append((cls, needed, field.name, value, f"{said} {rule.unit}".rstrip()))
     return rows
+
+
+def _prefix(cls: type) -> str:
+    return cls.prefix if isinstance(cls.prefix, str) else ""
 
 
 def _outside(left: str, low: str, high: str, right: str, whole: bool) -> list[float]:

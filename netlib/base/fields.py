@@ -145,7 +145,7 @@ def rows_of(parameters: Any, path: str = "") -> Iterator[tuple[str, Any, str, st
             yield from rows_of(value, f"{path}{field.name}.")
         else:
             others = [str(other).lower() for other in rule.also] if rule else []
-            legal = " or ".join([rule.legal, *others]) if rule else ""
+            legal = " or ".join(filter(None, [rule.legal, *others])) if rule else ""
             yield f"{path}{field.name}", value, rule.unit if rule else "", legal
 
 

@@ -120,6 +120,16 @@ def test_only_what_depends_on_a_parameter_is_made_again(done, dataset):
     assert not {"session-I1-2", "registration-I1", "clusters-both", "statistics"} & kept
 
 
+def test_steps_depend_on_the_code_that_they_reach_and_on_no_other():
+    from netlib.base.fingerprint import reached
+
+    sources, libraries = reached({"netlib.pathways.plan"})
+    assert {"netlib.pathways.modulation", "netlib.statistics.mixed_models", "netlib.base.seeds"} <= sources.keys()
+    assert {"scikit-learn", "scipy", "numpy"} <= {name.replace("sklearn", "scikit-learn") for name in libraries}
+    others = ("netlib.openscope", "netlib.figures", "netlib.pathways.report", "netlib.pathways.figures", "netlib.v1")
+    assert not [name for name in sources if name.startswith(others)]
+
+
 def test_two_runs_in_one_folder_do_not_meet(done, dataset):
     import fcntl
 
