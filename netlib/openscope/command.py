@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -105,6 +107,7 @@ def download(
         if not dry_run:
             dandi.download(plan, jobs=jobs, progress=False if quiet else None)
             _keep_table(mouse_table, datadir)
+            _keep_version(plan["path"], datadir)
             typer.echo(f"All files are in {datadir.resolve()}")
 
 
@@ -116,6 +119,17 @@ def _keep_table(table: Path, datadir: Path) -> None:
     if not (datadir / TABLE_NAME).exists():
         content = table.read_bytes()
         atomic_write(datadir / TABLE_NAME, lambda file: file.write(content))
+
+
+def _keep_version(paths: Iterable[str], datadir: Path) -> None:
+    """Keep beside the files which version of the dandiset each was last verified against."""
+    from netlib.base.provenance import atomic_write
+    from netlib.openscope.dandi import DANDISET, VERSION
+
+    place = datadir / "dandiset.json"
+    versions = json.loads(place.read_text()) if place.exists() else {}
+    versions |= dict.fromkeys(paths, f"DANDI:{DANDISET}/{VERSION}")
+    atomic_write(place, lambda file: file.write(json.dumps(versions, indent=1, sort_keys=True).encode()))
 
 
 def simulate(

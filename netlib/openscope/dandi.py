@@ -1,4 +1,8 @@
-"""Files of the DANDI archive by mouse and session: what there is, and a download that resumes and is verified."""
+"""Files of the DANDI archive by mouse and session: what there is, and a download that resumes and is verified.
+
+The client of the archive lists; fetching is ours: dandi 0.81 names a file before it checks its digest and leaves it if
+that fails (download.py:1006, 893), appends whatever answers a Range (dandiapi.py:1874) and only warns of excess (839).
+"""
 
 from __future__ import annotations
 

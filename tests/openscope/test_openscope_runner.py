@@ -502,11 +502,16 @@ def test_command_download_plans_by_mouse_and_session(reference_folder, tmp_path,
     table = reference_folder / "openscope" / "mouse_df.csv"
     where = ("--datadir", str(tmp_path), "--mouse-table", str(table), "--mouse", "6", "--mouse", "9", "--session", "1")
     result = run("download", *where, "--dry-run")
-    assert result.exit_code == 0 and fetched == []
+    assert result.exit_code == 0 and fetched == [] and not list(tmp_path.iterdir())
     assert "mouse 6 session 1: sub-1/a.nwb, 5 MB, missing" in result.output and "0.01 GB to fetch" in result.output
     assert (asked["mouse_ns"], asked["sess_ns"], asked["pass_fail"]) == ([6, 9], [1], "P")
+    (tmp_path / "dandiset.json").write_text('{"sub-0/old.nwb": "DANDI:000037/0"}')
     assert run("download", *where, "--jobs", "2", "--quiet").exit_code == 0
     assert fetched == [{"jobs": 2, "progress": False}]
+    assert json.loads((tmp_path / "dandiset.json").read_text()) == {
+        "sub-0/old.nwb": "DANDI:000037/0",
+        "sub-1/a.nwb": "DANDI:000037/0.230426.0054",
+    }
     assert (tmp_path / "mouse_df.csv").read_bytes() == table.read_bytes()
     assert run("download", "--datadir", str(tmp_path), "--mouse-table", "/nowhere.csv").exit_code == 2
 
