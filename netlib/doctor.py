@@ -24,12 +24,14 @@ from netlib.base.command import refused
 
 __all__ = ["doctor", "examine", "run_simulator", "to_text"]
 
+#: What pip calls this package: on PyPI `netlib` is another project.
+DISTRIBUTION = "netlib-v1"
 #: Engines that are run, and what each needs beyond what is in the core.
 ENGINES = {
     "nest": "pip install 'nest-simulator==3.10.0'",
     "compiled": "pip install 'numba>=0.62'",
-    "brian2": "pip install 'netlib[brian2]'",
-    "neuron": "pip install 'netlib[neuron]'; it also needs C and C++ compilers and make",
+    "brian2": "pip install 'netlib-v1[brian2]'",
+    "neuron": "pip install 'netlib-v1[neuron]'; it also needs C and C++ compilers and make",
 }
 #: The engines without which netlib is broken.
 CORE_ENGINES = ("nest", "compiled")
@@ -135,7 +137,7 @@ def _packages() -> dict[str, dict[str, dict[str, Any]]]:
     for group, lines in _requirements().items():
         for requirement in map(Requirement, lines):
             applies = requirement.marker is None or requirement.marker.evaluate({"extra": group})
-            if applies and requirement.name != "netlib":  # the extra `all` is the others together
+            if applies and requirement.name != DISTRIBUTION:  # the extra `all` is the others together
                 groups.setdefault(group, {})[requirement.name] = _installed(requirement)
     return groups
 
@@ -147,11 +149,11 @@ def _requirements() -> dict[str, list[str]]:
     checkout = Path(netlib.__file__).parents[1] / "pyproject.toml"
     if checkout.is_file():  # what was installed may be older
         project = tomllib.loads(checkout.read_text(encoding="utf-8")).get("project", {})
-        if project.get("name") == "netlib":
+        if project.get("name") == DISTRIBUTION:
             return {"core": project["dependencies"], **project["optional-dependencies"]}
     groups: dict[str, list[str]] = {"core": []}
     try:
-        lines = metadata.requires("netlib") or []
+        lines = metadata.requires(DISTRIBUTION) or []
     except metadata.PackageNotFoundError:
         lines = []
     for line in lines:
@@ -228,12 +230,12 @@ def _todo(found: dict[str, Any]) -> list[str]:
     for extra, packages in found["packages"].items():
         missing = [name for name, package in packages.items() if not package["fits"]]
         if missing and extra != "core":
-            by_hand = _BY_HAND.get(extra, f"pip install 'netlib[{extra}]'").format(bin=Path(sys.executable).parent)
+            by_hand = _BY_HAND.get(extra, f"pip install 'netlib-v1[{extra}]'").format(bin=Path(sys.executable).parent)
             todo.append(f"extra {extra} lacks {', '.join(missing)}: {by_hand}")
     if found["compiler"] is None:
         todo.append("no C++ compiler, which NEURON needs: on Debian or Ubuntu: apt install build-essential")
     if found["notebook_kernel"] is None:
-        todo.append("no notebook kernel runs this Python: pip install 'netlib[notebooks]'")
+        todo.append("no notebook kernel runs this Python: pip install 'netlib-v1[notebooks]'")
     return todo
 
 

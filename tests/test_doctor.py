@@ -59,7 +59,7 @@ def test_a_broken_extra_is_not(quick):
     quick["neuron"] = {"works": False, "seconds": 0.1, "error": "no C++ compiler"}
     result = run()
     assert result.exit_code == 0
-    assert "neuron does not run (no C++ compiler): pip install 'netlib[neuron]'" in result.output
+    assert "neuron does not run (no C++ compiler): pip install 'netlib-v1[neuron]'" in result.output
 
 
 def test_missing_packages_are_named_with_the_command(quick, monkeypatch):
@@ -76,7 +76,7 @@ def test_missing_packages_are_named_with_the_command(quick, monkeypatch):
     text = " ".join(result.output.split())
     assert "lmfit is missing: pip install 'lmfit>=" in text
     assert "scipy 0.1: pip install 'scipy>=" in text
-    assert "extra brian2 lacks Brian2: pip install 'netlib[brian2]'" in text
+    assert "extra brian2 lacks Brian2: pip install 'netlib-v1[brian2]'" in text
     assert "extra loggabor lacks LogGabor: make loggabor BIN=" in text
 
 
@@ -98,7 +98,7 @@ def test_compiler_kernel_and_browser_may_be_missing(quick, monkeypatch):
     assert found["browser"] is None
     assert found["core_works"]
     assert any("apt install build-essential" in line for line in found["todo"])
-    assert any("netlib[notebooks]" in line for line in found["todo"])
+    assert any("netlib-v1[notebooks]" in line for line in found["todo"])
 
 
 def test_bad_input_is_one_line():

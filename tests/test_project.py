@@ -22,6 +22,7 @@ from packaging.specifiers import SpecifierSet
 from packaging.utils import canonicalize_name
 
 import netlib
+import netlib.doctor
 
 ROOT = Path(__file__).resolve().parents[1]
 
@@ -331,6 +332,30 @@ def test_what_is_imported_is_declared():
     assert {
         top: found[top] for top in foreign if not {canonicalize_name(d) for d in homes.get(top, [top])} & declared
     } == {}
+
+
+def test_every_instruction_installs_this_project():
+    """`netlib` on PyPI is another project: whatever a page or a message tells to install must be ours."""
+    told, wrong = 0, []
+    files = [
+        *ROOT.glob("netlib/**/*.py"),
+        *ROOT.glob("docs/**/*.md"),
+        *ROOT.glob("*.md"),
+        *ROOT.glob("FINAL_notebooks/*.ipynb"),
+    ]
+    for path in [
+        *files,
+        *ROOT.glob("dev/*"),
+        ROOT / "environment.yml",
+        *ROOT.glob(".binder/*"),
+        *ROOT.glob(".devcontainer/*"),
+    ]:
+        for line in path.read_text(encoding="utf-8").splitlines() if path.is_file() else ():
+            for name in re.findall(r"(?:pip3?|uv|pipx|mamba|conda) (?:install|add)[^|;&]*?[ '\"](netlib[\w-]*)", line):
+                told += 1
+                wrong += [] if name == PROJECT["name"] == "netlib-v1" else [f"{path.relative_to(ROOT)}: {line.strip()}"]
+    assert wrong == [] and told > 10
+    assert PROJECT["name"] == netlib.doctor.DISTRIBUTION
 
 
 def test_conda_environment_agrees_with_pyproject():

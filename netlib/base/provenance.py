@@ -17,10 +17,11 @@ from typing import Any, BinaryIO
 
 import numpy as np
 
+from netlib import __version__
+
 __all__ = ["atomic_write", "file_hash", "hash_of", "jsonable", "provenance", "source_hash", "versions", "write_json"]
 
 PACKAGES = (
-    "netlib",
     "numpy",
     "scipy",
     "lmfit",
@@ -47,7 +48,7 @@ def versions() -> dict[str, str]:
 
 @functools.lru_cache  # reading them takes longer than a short simulation
 def _versions() -> dict[str, str]:
-    found = {"python": platform.python_version()}
+    found = {"python": platform.python_version(), "netlib": __version__}
     for package in PACKAGES:
         try:
             found[package] = importlib.metadata.version(package)

@@ -107,7 +107,7 @@ class Explorer:
 def check_panel() -> None:
     """Raise ImportError, with what to install, if Panel is missing."""
     if importlib.util.find_spec("panel") is None:
-        raise ImportError("the explorer's page needs Panel: pip install 'netlib[explore]'")
+        raise ImportError("the explorer's page needs Panel: pip install 'netlib-v1[explore]'")
 
 
 def _somebody_is_there() -> bool:

@@ -44,8 +44,8 @@ __all__ = [
 #: Simulators that run a ring, and what to install for each.
 BACKENDS = {
     "nest": "pip install 'nest-simulator==3.10.0'",
-    "brian2": "pip install 'netlib[brian2]'",
-    "neuron": "pip install 'netlib[neuron]', and C and C++ compilers and make for its mechanisms",
+    "brian2": "pip install 'netlib-v1[brian2]'",
+    "neuron": "pip install 'netlib-v1[neuron]', and C and C++ compilers and make for its mechanisms",
 }
 #: NEURON's step is at most this fraction of the shortest synaptic time constant.
 NEURON_STEP = 0.01

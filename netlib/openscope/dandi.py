@@ -308,7 +308,7 @@ def _client(api_url: str) -> Any:
         import requests
         from dandi.dandiapi import DandiAPIClient
     except ImportError as error:
-        raise ImportError("downloads from DANDI need its client: pip install 'netlib[nwb]'") from error
+        raise ImportError("downloads from DANDI need its client: pip install 'netlib-v1[nwb]'") from error
     try:
         requests.get(f"{api_url.rstrip('/')}/info/", timeout=30).raise_for_status()
         return DandiAPIClient(api_url)

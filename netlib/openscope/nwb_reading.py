@@ -49,7 +49,7 @@ def open_nwb(path: str | os.PathLike) -> h5py.File:
     try:
         import h5py
     except ImportError:
-        raise ImportError("reading NWB files needs h5py: pip install 'netlib[nwb]'") from None
+        raise ImportError("reading NWB files needs h5py: pip install 'netlib-v1[nwb]'") from None
     path = Path(path)
     if not path.is_file():
         raise FileNotFoundError(f"{path}: no such file")

@@ -160,7 +160,7 @@ def write_session(
     try:
         from pynwb import NWBHDF5IO
     except ImportError:
-        raise ImportError("writing NWB files needs pynwb: pip install 'netlib[nwb]'") from None
+        raise ImportError("writing NWB files needs pynwb: pip install 'netlib-v1[nwb]'") from None
     file = _header(session)
     responses = _imaging(file, session, clock)
     _behaviour(file, session, clock, responses)

@@ -257,7 +257,7 @@ def import_pynwb() -> Any:
     try:
         import pynwb
     except ImportError as error:
-        raise ImportError("NWB files need pynwb: pip install 'netlib[nwb]'") from error
+        raise ImportError("NWB files need pynwb: pip install 'netlib-v1[nwb]'") from error
     return pynwb
 
 

@@ -34,7 +34,7 @@ def run_on_cluster(run: Callable, jobs: list[tuple], scheduler: Any) -> Iterator
     try:
         from distributed import Client, as_completed
     except ImportError as error:
-        raise ImportError(f"scheduler = {scheduler!r} needs Dask: pip install 'netlib[cluster]'") from error
+        raise ImportError(f"scheduler = {scheduler!r} needs Dask: pip install 'netlib-v1[cluster]'") from error
     with contextlib.ExitStack() as stack:
         client = scheduler
         if not isinstance(scheduler, Client):

@@ -274,7 +274,7 @@ def test_without_panel_an_explorer_still_shows_its_picture_and_the_page_says_wha
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
     assert done.stdout.split()[-2:] == ["text/plain", "image/png"]
-    assert done.stderr.endswith("ImportError: the explorer's page needs Panel: pip install 'netlib[explore]'\n")
+    assert done.stderr.endswith("ImportError: the explorer's page needs Panel: pip install 'netlib-v1[explore]'\n")
 
 
 @pytest.mark.slow

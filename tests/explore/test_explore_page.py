@@ -14,7 +14,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-pytest.importorskip("panel", reason="the explorer's page needs Panel: pip install 'netlib[explore]'")
+pytest.importorskip("panel", reason="the explorer's page needs Panel: pip install 'netlib-v1[explore]'")
 
 import param
 
@@ -207,7 +207,7 @@ def chromium():
     try:
         from playwright.sync_api import sync_playwright
     except ImportError:
-        missing("the browser test needs Playwright: pip install 'netlib[dev]'")
+        missing("the browser test needs Playwright: pip install 'netlib-v1[dev]'")
     with sync_playwright() as playwright:
         found = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
         found = found or playwright.chromium.executable_path

@@ -5,7 +5,7 @@ import pytest
 
 
 def test_lines_numbers_and_labels_of_the_explorer_are_of_one_population():
-    pytest.importorskip("bokeh", reason="the explorer's page needs Panel: pip install 'netlib[explore]'")
+    pytest.importorskip("bokeh", reason="the explorer's page needs Panel: pip install 'netlib-v1[explore]'")
     from netlib.explore import ExplorerState, compute
     from netlib.explore.plots import Plots
 
