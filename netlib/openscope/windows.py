@@ -289,13 +289,10 @@ def bridge_nan(values: ArrayLike, name: str = "values") -> np.ndarray:
     >>> bridge_nan([np.nan, 1.0, np.nan, 3.0])
     array([1., 1., 2., 3.])
     """
-    values = np.array(values, float)
-    good = np.isfinite(values)
-    if not good.any():
-        raise ValueError(f"{name} holds no finite value among {len(values)}: nothing can be interpolated")
-    at = np.flatnonzero(good)
-    values[~good] = np.interp(np.flatnonzero(~good), at, values[at])
-    return values
+    known = pd.Series(values, dtype=float).where(np.isfinite)
+    if not known.count():
+        raise ValueError(f"{name} holds no finite value among {len(known)}: nothing can be interpolated")
+    return known.interpolate(limit_direction="both").to_numpy(copy=True)
 
 
 def warn_if_lost(values: np.ndarray, name: str) -> None:
