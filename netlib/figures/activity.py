@@ -9,6 +9,7 @@ from collections.abc import Iterable, Sequence
 from typing import Any, cast
 
 import numpy as np
+import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.patheffects import Normal, Stroke
@@ -357,12 +358,9 @@ def ring_rates(recording: Recording, windows: np.ndarray, places: int | None = N
     rates : ndarray, shape (places, n_windows)
         Hz; NaN where a place holds no cell.
     """
-    place, centres, cells = ring_place(recording, places)
-    sums = np.zeros((len(centres), len(windows)))
-    np.add.at(sums, place, recording.counts(windows))
-    seconds = np.diff(windows, axis=1).ravel() / 1000.0
-    with np.errstate(invalid="ignore"):
-        return centres, sums / cells[:, None] / seconds
+    place, centres, _ = ring_place(recording, places)
+    counts = pd.DataFrame(recording.counts(windows)).groupby(place).mean().reindex(range(len(centres)))
+    return centres, counts.to_numpy() / (np.diff(windows, axis=1).ravel() / 1000.0)
 
 
 def space_time_rates(
