@@ -408,11 +408,10 @@ def orientation_rates(recording: Recording, population: str, edges: ArrayLike, n
     if len(edges) < 2 or (np.diff(edges) <= 0).any():
         raise ValueError("edges do not rise: they must be the edges of at least one bin of time (ms)")
     place = np.round(cells.neurons["orientation"].to_numpy(float) / (180.0 / n_bins)).astype(int) % n_bins
-    member = (place == np.arange(n_bins)[:, None]).astype(float)
-    if (member.sum(1) == 0).any():
+    counts = pd.DataFrame(cells.counts(np.column_stack([edges[:-1], edges[1:]]))).groupby(place).mean()
+    if len(counts) < n_bins:
         raise ValueError(f"n_bins = {n_bins} leaves bins without cells: there are {len(cells)} cells, take fewer bins")
-    counts = cells.counts(np.column_stack([edges[:-1], edges[1:]]))
-    return 1000.0 * (member @ counts / member.sum(1, keepdims=True) / np.diff(edges)).T
+    return 1000.0 * (counts.to_numpy() / np.diff(edges)).T
 
 
 def content_orientation(content: ArrayLike) -> np.ndarray:
