@@ -8,12 +8,15 @@ installed libraries that these import. What cannot be told this way is refused, 
 from __future__ import annotations
 
 import ast
+import builtins
 import contextlib
+import copyreg
 import dataclasses
 import dis
 import enum
 import functools
 import hashlib
+import importlib
 import importlib.machinery
 import importlib.metadata
 import os
@@ -79,7 +82,7 @@ def hash_files(paths: Iterable[str | os.PathLike]) -> list[str]:
 
 def _hash_of_file(path: str) -> str:
     facts = os.stat(path)
-    return _read_file(path, facts.st_mtime_ns, facts.st_size, facts.st_ino)
+    return _read_file(path, facts.st_mtime_ns, facts.st_ctime_ns, facts.st_size, facts.st_ino)
 
 
 @functools.lru_cache(maxsize=100_000)
@@ -98,6 +101,7 @@ class _Teller:
         self.seen: dict[int, int] = {}
         self.held: list[Any] = []  # an object that is gone may leave its id to another
         self.modules: set[str] = set()
+        self.taken: set[tuple[str, str]] = set()  # names of modules that were told
 
     def digest(self) -> str:
         sources, libraries = reached(self.modules)
@@ -113,7 +117,7 @@ class _Teller:
 
     def add(self, value: Any, where: str) -> None:
         """Feed one value."""
-        if isinstance(value, _PLAIN) and not isinstance(value, np.generic):
+        if type(value) in _PLAIN:
             return self._scalar(value)
         if id(value) in self.seen:
             return self.feed("seen", str(self.seen[id(value)]))
@@ -129,15 +133,28 @@ class _Teller:
             return self._module(value, where)
         if isinstance(value, type):
             return self._class(value, where)
+        if isinstance(value, _PLAIN) and not isinstance(value, enum.Enum):  # of a class derived from them
+            self._scalar(_plain_of(value))
+            return self._rest(value, where)
         if isinstance(value, (list, tuple, set, frozenset, Mapping)):
-            return self._container(value, where)
+            self._container(value, where)
+            return self._rest(value, where)
         if not self._function(value, where):
             self._object(value, where)
         return None
 
     def _scalar(self, value: Any) -> None:
-        text = value.hex() if isinstance(value, float) else repr(value)
-        self.feed(type(value).__name__ if type(value) in _PLAIN else type(value).__qualname__, text)
+        text = value.hex() if isinstance(value, float) else hex(value) if type(value) is int else repr(value)
+        self.feed(type(value).__name__, text)
+
+    def _rest(self, value: Any, where: str) -> None:
+        """What an object of a class derived from a number, a text or a container has beside these."""
+        if type(value) in _BUILTIN:
+            return
+        self._class(type(value), f"the class of {where}")
+        self.add(getattr(value, "default_factory", None), f"the default of {where}")
+        if own := getattr(value, "__dict__", None):
+            self.add(dict(own), where)
 
     def _numpy_scalar(self, value: np.generic, where: str) -> None:
         plain = value.item()
@@ -184,14 +201,22 @@ class _Teller:
         if dataclasses.is_dataclass(value):
             for field in dataclasses.fields(value):
                 self.add(getattr(value, field.name), f"{where}.{field.name}")
+            fields = {field.name for field in dataclasses.fields(value)}
+            for name, own in getattr(value, "__dict__", {}).items():
+                kept = getattr(type(value), name, None)  # what a cached_property keeps follows from the fields
+                if name not in fields and not isinstance(kept, functools.cached_property):
+                    self.feed(name)
+                    self.add(own, f"{where}.{name}")
         elif isinstance(value, enum.Enum):
-            self.feed(value.name)
+            self.feed(value.name or "")
+            self.add(value.value, f"{where}.value")
         else:
             self._copied(value, where)
 
     def _copied(self, value: Any, where: str) -> None:
         try:
-            made = value.__reduce_ex__(4)
+            known = copyreg.dispatch_table.get(type(value))
+            made = known(value) if known else value.__reduce_ex__(4)
         except Exception as error:
             raise TypeError(
                 f"{where} is {_short(value)}, whose content cannot be told ({error}): give its numbers instead"
@@ -222,10 +247,12 @@ class _Teller:
             self.add(value.__func__, where)
         elif isinstance(value, property):
             self.add((value.fget, value.fset), where)
-        elif hasattr(value, "py_func"):  # compiled by Numba
+        elif hasattr(value, "py_func") and not self._is_own(type(value)):  # compiled by Numba
             self.feed("compiled", repr(getattr(value, "targetoptions", "")))
             self.add(value.py_func, where)
-        elif callable(value) and hasattr(value, "__wrapped__"):  # such as by functools.cache
+        elif (
+            callable(value) and hasattr(value, "__wrapped__") and not self._is_own(type(value))
+        ):  # such as by functools.cache
             self.feed("wrapped", type(value).__qualname__)
             self.add(value.__wrapped__, where)
         elif isinstance(
@@ -243,23 +270,37 @@ class _Teller:
 
     def _python_function(self, function: types.FunctionType, where: str) -> None:
         self.feed("function", function.__module__ or "", function.__qualname__)
-        whole = self._is_whole(function.__module__)
-        if whole and _place(function.__module__) is None:
-            return  # of a library: its version tells
-        self._code(function.__code__)
-        self.add(function.__defaults__, f"the defaults of {where}")
-        self.add(function.__kwdefaults__, f"the defaults of {where}")
+        home = function.__globals__.get("__name__")  # functools.wraps sets __module__
+        whole = self._is_whole(home)
+        library = whole and _place(home) is None  # its version tells its code
+        if not library:
+            self._code(function.__code__)
+            self.add(function.__defaults__, f"the defaults of {where}")
+            self.add(function.__kwdefaults__, f"the defaults of {where}")
         for name, cell in zip(function.__code__.co_freevars, function.__closure__ or (), strict=True):
             with contextlib.suppress(ValueError):  # an empty cell
                 self.add(cell.cell_contents, f"{name}, which {function.__qualname__} closes over,")
+                if isinstance(cell.cell_contents, types.ModuleType):
+                    self._members(cell.cell_contents, _names(function.__code__))
         if whole:
             return  # the source of the module tells its global variables
+        own = {name: value for name, value in vars(function).items() if name != "__wrapped__"}
+        self.add(own, f"what is set on {function.__qualname__}")
+        names = _names(function.__code__)
         for name in sorted(_global_names(function.__code__)):
             if name in function.__globals__:
                 self.feed(name)
-                self.add(function.__globals__[name], f"the global variable {name} of {function.__qualname__}")
-        for imported in _imports_of_code(function.__code__):
+                value = function.__globals__[name]
+                self.add(value, f"the global variable {name} of {function.__qualname__}")
+                if isinstance(value, types.ModuleType):
+                    self._members(value, names)
+        for imported in sorted(_imports_of_code(function.__code__, function.__globals__)):
             self.modules.add(imported)
+            if _place(imported) is not None and not self._is_whole(imported):
+                with contextlib.suppress(Exception):  # what it holds in memory may have been set since its import
+                    module = importlib.import_module(imported)
+                    self.add(module, imported)
+                    self._members(module, names)
 
     def _code(self, code: types.CodeType) -> None:
         self.feed("code", code.co_code, repr((code.co_names, code.co_varnames, code.co_freevars, code.co_flags)))
@@ -268,11 +309,12 @@ class _Teller:
             if isinstance(constant, types.CodeType):
                 self._code(constant)
             else:
-                self.feed(repr(constant))
+                self.feed(_constant(constant))
 
     def _class(self, kind: type, where: str) -> None:
         self.feed("class", kind.__module__, kind.__qualname__)
-        if self._is_whole(kind.__module__):
+        made = kind.__module__ == "builtins" and getattr(builtins, kind.__name__, None) is not kind
+        if self._is_whole(kind.__module__) and not (made and kind.__flags__ & _HEAP):
             return
         for base in kind.__bases__:
             self.add(base, f"a base of {where}")
@@ -290,6 +332,26 @@ class _Teller:
                 self.feed(name)
                 self.add(value, f"{module.__name__}.{name}")
 
+    def _members(self, module: types.ModuleType, names: set[str]) -> None:
+        """Feed the functions, classes and modules that code may take from a module of the user's own."""
+        if self._is_whole(module.__name__):
+            return
+        for name in sorted(names & vars(module).keys()):
+            if (module.__name__, name) in self.taken:
+                continue
+            self.taken.add((module.__name__, name))
+            value = vars(module)[name]
+            if isinstance(value, _DATA):
+                continue
+            self.feed(name)
+            self.add(value, f"{module.__name__}.{name}")
+            if isinstance(value, types.ModuleType):
+                self._members(value, names)
+
+    def _is_own(self, kind: type) -> bool:
+        """Whether a class is of the user's own."""
+        return kind.__module__ == "__main__" or not self._is_whole(kind.__module__)
+
     def _is_whole(self, name: str | None) -> bool:
         """Take up a module as reached; whether its source or its version tells all there is to it."""
         if not name or name == "__main__":
@@ -300,6 +362,9 @@ class _Teller:
 
 
 _PLAIN = (bool, int, float, complex, str, bytes, type(None), type(Ellipsis))
+_BUILTIN = (*_PLAIN, list, tuple, dict, set, frozenset, types.MappingProxyType)
+#: A class made by a class statement, not of C.
+_HEAP = 1 << 9
 _DATA = (bool, int, float, complex, str, bytes, list, tuple, dict, set, frozenset, np.ndarray, np.generic)
 _OF_CLASSES = {
     "__dict__",
@@ -328,9 +393,42 @@ def _global_names(code: types.CodeType) -> set[str]:
     return names.union(*(_global_names(c) for c in code.co_consts if isinstance(c, types.CodeType)))
 
 
-def _imports_of_code(code: types.CodeType) -> set[str]:
-    names = {i.argval for i in dis.get_instructions(code) if i.opname == "IMPORT_NAME" and i.argval}
-    return names.union(*(_imports_of_code(c) for c in code.co_consts if isinstance(c, types.CodeType)))
+def _names(code: types.CodeType) -> set[str]:
+    """Names of attributes and of global variables."""
+    return set(code.co_names).union(*(_names(c) for c in code.co_consts if isinstance(c, types.CodeType)))
+
+
+def _plain_of(value: Any) -> Any:
+    """The number or text that a value of a derived class is, whatever its own methods say."""
+    if isinstance(value, (int, float)):
+        return int.__pos__(value) if isinstance(value, int) else float.__pos__(value)
+    return (
+        "".join((str.__getitem__(value, slice(None)),))
+        if isinstance(value, str)
+        else bytes(value)
+        if isinstance(value, bytes)
+        else +value
+    )
+
+
+def _constant(value: Any) -> str:
+    """A constant of code; a set in one order, which is another in every process."""
+    if isinstance(value, frozenset):
+        return f"frozenset {sorted(map(_constant, value))}"
+    return f"({','.join(map(_constant, value))})" if isinstance(value, tuple) else repr(value)
+
+
+def _imports_of_code(code: types.CodeType, namespace: Mapping[str, Any]) -> set[str]:
+    names, base = set[str](), ""
+    for step in dis.get_instructions(code):
+        if step.opname == "IMPORT_NAME":
+            base = step.argval if _place(step.argval) or not namespace.get("__package__") else ""
+            names |= {base} - {""}
+        elif step.opname == "IMPORT_FROM" and base and _place(f"{base}.{step.argval}"):
+            names.add(f"{base}.{step.argval}")
+    if {"import_module", "__import__"} & set(code.co_names):
+        names |= {text for text in code.co_consts if isinstance(text, str) and text.replace(".", "").isidentifier()}
+    return names.union(*(_imports_of_code(c, namespace) for c in code.co_consts if isinstance(c, types.CodeType)))
 
 
 # ---------------------------------------------------------------- modules
@@ -358,12 +456,17 @@ def reached(modules: Iterable[str]) -> tuple[dict[str, str], dict[str, str]]:
             continue
         place = _place(name)
         if place is None:
-            tops.add(name.partition(".")[0])
+            top = name.partition(".")[0]
+            if name == top or _place(top) is None:  # a name that a module of the user's own does not have tells nothing
+                tops.add(top)
             continue
         if _is_netlib(place):
             _check_fresh(name, place)
         sources[name] = _hash_of_file(str(place))
-        left += _imports(name, place)
+        if place.suffix == ".py":
+            left += _imports(name, place)
+        if "." in name and not _is_netlib(place) and _place(name.rpartition(".")[0]) is not None:
+            left.append(name.rpartition(".")[0])  # a package runs before what is in it
     return sources, {top: version for top in tops if (version := _version(top))}
 
 
@@ -371,9 +474,26 @@ def _is_netlib(place: Path) -> bool:
     return place.is_relative_to(_PACKAGE)
 
 
-@functools.cache
+_places: dict[tuple[str, str | None], Path] = {}
+
+
 def _place(name: str) -> Path | None:
     """Source file of a module of netlib or of the user's own; None for the standard library and what is installed."""
+    found = name, getattr(sys.modules.get(name.partition(".")[0]), "__file__", None)
+    place = _places.get(found)
+    if place is None or not place.is_file():  # what is not there yet may be written later, and what was there moved
+        place = _find_place(name)
+        if place is not None:
+            _places[found] = place
+    return place
+
+
+@functools.cache
+def _is_installed(file: str) -> bool:
+    return str(Path(file).resolve()).startswith(_INSTALLED)
+
+
+def _find_place(name: str) -> Path | None:
     top, *inner = name.split(".")
     if top == "netlib":
         folder = _PACKAGE
@@ -383,12 +503,20 @@ def _place(name: str) -> Path | None:
         loaded = getattr(sys.modules.get(top), "__file__", None)
         spec = None if loaded else importlib.machinery.PathFinder.find_spec(top)
         origin = loaded or (spec.origin if spec else None)
-        if not origin or not origin.endswith(".py") or str(Path(origin).resolve()).startswith(_INSTALLED):
+        folders = list((spec.submodule_search_locations if spec else None) or ()) if not origin else []
+        if folders and inner:  # a folder without __init__.py
+            found = (_inside(Path(folder).resolve(), inner) for folder in folders if not _is_installed(folder))
+            return next((file for file in found if file is not None), None)
+        if not origin or not Path(origin).is_file() or _is_installed(origin):
             return None
         file = Path(origin).resolve()
         if file.name != "__init__.py":
             return file
         folder = file.parent
+    return _inside(folder, inner)
+
+
+def _inside(folder: Path, inner: list[str]) -> Path | None:
     path = folder.joinpath(*inner)
     for file in (path.with_suffix(".py") if inner else None, path / "__init__.py"):
         if file is not None and file.is_file():

@@ -58,6 +58,9 @@ class Store:
 
     def path(self, key: str, name: str = "") -> Path:
         """File of a key, or of a name that people know: a name holds the result of one key at a time."""
+        for text in (name, key):
+            if ".." in Path(text).parts or Path(text).is_absolute():
+                raise ValueError(f"{text!r} names a file outside of the store {str(self.folder)!r}")
         return self.folder / f"{name}{_ENDING}" if name else self.folder / key[:2] / f"{key}{_ENDING}"
 
     def get(self, key: str, name: str = "", only: Sequence[str] = ()) -> Result | None:
@@ -73,7 +76,8 @@ class Store:
         except FileNotFoundError:
             return None
         except _Damaged:
-            path.unlink(missing_ok=True)
+            with contextlib.suppress(OSError):  # the folder may be read only
+                path.unlink()
             return None
         if self.max_size is not None:
             with contextlib.suppress(OSError):  # another process may have removed it
@@ -226,6 +230,8 @@ def _encoded(name: str, value: Any) -> tuple[Any, list[np.ndarray]]:
         text = [None if _missing(v) else _plain(name, v) for v in value.tolist()]
         nans = [k for k, v in enumerate(value.tolist()) if isinstance(v, float) and np.isnan(v)]
         return {"series": text, "nan": nans, "dtype": str(value.dtype)}, []
+    if isinstance(value, np.ma.MaskedArray):
+        raise TypeError(f"result[{name!r}] is a masked array, whose mask cannot be kept: give both as arrays")
     if isinstance(value, np.ndarray):
         array = value.astype(str) if value.dtype.kind in "OT" else value
         return {"array": True}, [array]

@@ -183,6 +183,9 @@ def serve(descriptor: int) -> None:
                 os._exit(0)  # whatever runs: nobody waits for it
             arrived.release()
 
+    # A fork is no worker: it must neither answer nor keep the pipe open when the worker is gone.
+    worker = os.getpid()
+    os.register_at_fork(after_in_child=pipe.close)
     threading.Thread(target=listen, daemon=True).start()
     while True:
         arrived.acquire()
@@ -191,8 +194,13 @@ def serve(descriptor: int) -> None:
             outcome: Any = function(*job)
         except Exception as error:
             outcome = error
+        if os.getpid() != worker:
+            os._exit(0)
         try:
             content = _pickled(outcome)
+            if isinstance(outcome, Exception):
+                pickle.loads(content)  # one whose constructor takes other arguments cannot be made again
         except Exception as error:
-            content = _pickled(RuntimeError(f"{type(outcome).__name__} cannot be sent back: {error}"))
+            kind, said = type(outcome).__name__, outcome if isinstance(outcome, Exception) else error
+            content = _pickled(RuntimeError(f"{kind} cannot be sent back: {said}"))
         pipe.send_bytes(content)

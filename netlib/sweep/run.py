@@ -100,7 +100,9 @@ def sweep(
     keys = [""] * len(jobs) if cache is None else keys_of(function, jobs, context)
     results: list[dict[str, np.ndarray] | None] = [cache.get(key) if cache else None for key in keys]
     missing = [k for k, result in enumerate(results) if result is None]
-    todo = [(function, *jobs[k], keys[k], cache, context) for k in missing]
+    apart = cache is not None and workers > 1 and scheduler is None
+    code = fingerprint(function, context, where="function") if apart else ""
+    todo = [(function, *jobs[k], keys[k], cache, context, code) for k in missing]
     hidden = None if progress is None else not progress
     with tqdm(total=len(jobs), initial=len(jobs) - len(todo), unit="point", desc="sweep", disable=hidden) as bar:
         for k, result in _results(todo, workers, scheduler):
@@ -110,7 +112,7 @@ def sweep(
     facts = provenance(
         getattr(function, "keywords", None),
         seeds[0],
-        function=f"{plain.__module__}.{plain.__qualname__}",
+        function=f"{plain.__module__}.{getattr(plain, '__qualname__', type(plain).__qualname__)}",
         seeds=seeds,
         context=context_name(context),
     )
@@ -133,7 +135,9 @@ def context_name(context: Context | None) -> str:
         return ""
     plain = getattr(context, "func", context)
     given = [*getattr(context, "args", ()), *(f"{k}={v}" for k, v in getattr(context, "keywords", {}).items())]
-    return f"{plain.__module__}.{plain.__qualname__}({', '.join(map(str, given))})"
+    return (
+        f"{plain.__module__}.{getattr(plain, '__qualname__', type(plain).__qualname__)}({', '.join(map(str, given))})"
+    )
 
 
 def run_point(
@@ -143,9 +147,21 @@ def run_point(
     key: str,
     cache: Store | None,
     context: Context | None,
+    code: str = "",
 ) -> dict[str, np.ndarray]:
-    """Run one point and keep its result; a point that fails gives its error instead, which is not kept."""
+    """Run one point and keep its result; a point that fails gives its error instead, which is not kept.
+
+    ``code`` is the fingerprint of the function where the key was made: in a worker, which reads modules anew, it may be
+    another.
+    """
     try:
+        if code and code not in _of_worker:
+            _of_worker[code] = fingerprint(function, context, where="function")
+        if code and _of_worker[code] != code:
+            raise RuntimeError(
+                "a module that the function uses was changed in memory, or edited since its import, and workers read "
+                "it from its file: reload it, or take workers=1"
+            )
         with context() if context else contextlib.nullcontext():
             result = _arrays(function(seed, **setting))
     except (Exception, SystemExit) as error:
@@ -153,6 +169,10 @@ def run_point(
     if cache:
         cache.put(key, result)
     return result
+
+
+#: Fingerprint that a function has in this process, by the one that it has in the process that sent it.
+_of_worker: dict[str, str] = {}
 
 
 def _failed(error: BaseException) -> dict[str, np.ndarray]:
@@ -182,7 +202,6 @@ def _results(todo: list[tuple], workers: int, scheduler: Any) -> Iterator[tuple[
                 raise outcome
             if isinstance(outcome, Exception):
                 _, setting, seed, *_ = todo[k]
-                outcome = _failed(
-                    type(outcome)(f"{outcome}, at {', '.join(f'{n} = {v!r}' for n, v in setting.items())}, seed {seed}")
-                )
+                at = ", ".join(f"{n} = {v!r}" for n, v in setting.items())
+                outcome = {"error": np.array(f"{type(outcome).__name__}: {outcome}, at {at}, seed {seed}")}
             yield k, outcome

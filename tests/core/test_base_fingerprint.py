@@ -1,8 +1,12 @@
 """Fingerprints: what decides a result changes them, nothing else does; what cannot be told is refused."""
 
+import collections
 import dataclasses
+import enum
 import functools
 import importlib
+import os
+import re
 import subprocess
 import sys
 import textwrap
@@ -122,13 +126,13 @@ def own(tmp_path, monkeypatch):
         for name in names:
             sys.modules.pop(name, None)
         importlib.invalidate_caches()
-        module._place.cache_clear()
+        module._places.clear()
         return importlib.import_module("mine")
 
     yield write
     for name in names:
         sys.modules.pop(name, None)
-    module._place.cache_clear()
+    module._places.clear()
 
 
 def answer(function, folder):
@@ -273,3 +277,137 @@ def test_versions_of_libraries_count(monkeypatch):
     before = fingerprint(np.mean)
     monkeypatch.setattr(module, "_version", lambda top: "0.0" if top == "numpy" else "")
     assert fingerprint(np.mean) != before
+
+
+# ---------------------------------------------------------------- what hides
+
+
+def _attribute(k):
+    def f():
+        return f.k
+
+    f.k = k
+    return f
+
+
+class Decorator:
+    def __init__(self, function, k):
+        functools.update_wrapper(self, function)
+        self.k = k
+
+    def __call__(self, x):
+        return self.k * self.__wrapped__(x)
+
+
+def _named_as_numpys(k):
+    @functools.wraps(np.mean)
+    def mean(x):
+        return k * np.mean(x)
+
+    return mean
+
+
+class Named(str):
+    __slots__ = ()
+
+    def __repr__(self):
+        return "Named"
+
+
+class Table(dict):
+    pass
+
+
+def _table(k):
+    table = Table(a=1)
+    table.k = k
+    return table
+
+
+def _more_than_fields(k):
+    setting = Setting(1.0)
+    object.__setattr__(setting, "k", k)
+    return setting
+
+
+def _executed(k):
+    space = {}
+    exec(f"class C:\n    def m(self):\n        return {k}", space)
+    return space["C"]()
+
+
+@pytest.mark.parametrize(
+    "made",
+    [
+        _attribute,
+        lambda k: Decorator(make(1), k),
+        _named_as_numpys,
+        lambda k: Named(k),
+        lambda k: collections.defaultdict(make(k)),
+        _table,
+        _more_than_fields,
+        _executed,
+        lambda k: 10**5000 + k,
+        lambda k: re.compile(str(k)),
+        lambda k: enum.Flag("Flag", "A B")(k),
+    ],
+)
+def test_what_hides_is_told(made):
+    assert fingerprint(made(1)) == fingerprint(made(1)) != fingerprint(made(2))
+
+
+def test_what_a_module_holds_in_memory_is_told(tmp_path, monkeypatch):
+    (tmp_path / "tool_of_mine.py").write_text("def double(x):\n    return 2 * x\n")
+    monkeypatch.syspath_prepend(tmp_path)
+    tool = importlib.import_module("tool_of_mine")
+
+    def outer(x):
+        return tool.double(x)
+
+    def inner(x):
+        import tool_of_mine
+
+        return tool_of_mine.double(x)
+
+    before = [fingerprint(outer), fingerprint(inner)]
+    assert before == [fingerprint(outer), fingerprint(inner)]
+    monkeypatch.setattr(tool, "double", make(3))
+    assert all(a != b for a, b in zip(before, [fingerprint(outer), fingerprint(inner)], strict=True))
+
+
+def test_modules_of_packages_and_those_written_later_are_told(tmp_path, monkeypatch):
+    monkeypatch.syspath_prepend(tmp_path)
+    (tmp_path / "pack_of_mine").mkdir()
+    (tmp_path / "pack_of_mine" / "__init__.py").write_text("")
+    (tmp_path / "bare_of_mine").mkdir()  # without __init__.py
+    space = {"__name__": "__main__"}
+    exec("def f():\n    from pack_of_mine import part\n    return part", space)
+    exec("def g():\n    import bare_of_mine.part\n    return 1", space)
+    exec("def h():\n    import late_of_mine\n    return 1", space)
+    files = ("pack_of_mine/part.py", "bare_of_mine/part.py", "late_of_mine.py")
+    for function, file in zip("fgh", files, strict=True):
+        fingerprint(space[function])
+        found = []
+        for text in ("k = 1\n", "k = 22\n"):
+            (tmp_path / file).write_text(text)
+            importlib.invalidate_caches()
+            found.append(fingerprint(space[function]))
+        assert found[0] != found[1], file
+
+
+def test_a_set_in_code_is_the_same_in_every_process():
+    code = "from netlib.base.fingerprint import fingerprint; print(fingerprint(lambda x: x in {'a', 'b', 'c', 'd'}))"
+    found = {
+        subprocess.check_output([sys.executable, "-c", code], env=os.environ | {"PYTHONHASHSEED": seed})
+        for seed in ("1", "2")
+    }
+    assert len(found) == 1
+
+
+def test_a_file_written_again_at_the_same_time_is_another(tmp_path):
+    found = []
+    for text in "12":
+        (tmp_path / "a").write_text(text)
+        os.utime(tmp_path / "a", (1e9, 1e9))
+        found.append(fingerprint(tmp_path / "a"))
+    assert found[0] != found[1]

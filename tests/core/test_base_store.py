@@ -127,3 +127,14 @@ def test_reading_is_quick(tmp_path):
         store.get("ab" * 32)
         times.append(time.perf_counter() - start)
     assert min(times) < 0.05
+
+
+@pytest.mark.parametrize("name", ["../x", "a/../../x", "/tmp/x"])
+def test_a_name_outside_of_the_store_is_refused(tmp_path, name):
+    with pytest.raises(ValueError, match="outside of the store"):
+        Store(tmp_path / "s").put("abcd", {"a": 1}, name)
+
+
+def test_a_masked_array_is_refused(tmp_path):
+    with pytest.raises(TypeError, match="masked array"):
+        Store(tmp_path).put("abcd", {"a": np.ma.array([1, 2], mask=[0, 1])})

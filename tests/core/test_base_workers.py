@@ -112,3 +112,43 @@ def test_a_program_needs_no_guard(tmp_path):
     )
     done = subprocess.run([sys.executable, "job.py"], cwd=tmp_path, capture_output=True, text=True, check=True)
     assert done.stdout == "[1, 2]\n"
+
+
+def forks(x):
+    if os.fork() == 0:
+        return -x
+    os.wait()
+    return x
+
+
+def leaves_a_fork(_):
+    if os.fork() == 0:
+        time.sleep(5)
+        os._exit(0)
+    os._exit(1)
+
+
+class TwoArguments(Exception):
+    def __init__(self, a, b):
+        super().__init__(f"{a} {b}")
+
+
+def raises_of_two(_):
+    raise TwoArguments("hello", "world")
+
+
+def test_a_fork_of_a_worker_does_not_answer_for_it():
+    with Workers(2) as workers:
+        assert workers.run(forks, [(k,) for k in range(1, 7)]) == [1, 2, 3, 4, 5, 6]
+
+
+def test_a_dead_worker_is_told_though_its_fork_lives():
+    start = time.time()
+    with Workers(2) as workers:
+        assert isinstance(dict(workers.outcomes(leaves_a_fork, [(1,)]))[0], WorkerDied)
+    assert time.time() - start < 4
+
+
+def test_an_error_of_two_arguments_keeps_its_text():
+    with Workers(2) as workers, pytest.raises(RuntimeError, match=r"TwoArguments.*hello world"):
+        workers.run(raises_of_two, [(1,)])

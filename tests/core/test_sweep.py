@@ -271,3 +271,28 @@ def test_two_sweeps_share_a_cache(tmp_path):
 def test_no_scheduler_is_said():
     with pytest.raises(OSError, match="does not answer"):
         sweep(wave, POINTS, scheduler="tcp://127.0.0.1:1")
+
+
+class Model:
+    def __call__(self, seed, x):
+        return {"y": x}
+
+
+def test_an_object_that_is_called_is_swept():
+    assert sweep(Model(), grid(x=[1.0, 2.0]))["y"].values.ravel().tolist() == [1.0, 2.0]
+
+
+def test_a_module_changed_in_memory_is_refused_where_workers_would_not_see_it(tmp_path, monkeypatch):
+    (tmp_path / "constant_of_mine.py").write_text("K = 1\n")
+    monkeypatch.syspath_prepend(tmp_path)
+    import constant_of_mine
+
+    def times(seed, x):
+        return {"y": constant_of_mine.K * x}
+
+    points = grid(x=[1.0, 2.0])
+    assert sweep(times, points, workers=2, cache=tmp_path / "c")["y"].values.ravel().tolist() == [1.0, 2.0]
+    monkeypatch.setattr(constant_of_mine, "K", 7)
+    found = sweep(times, points, workers=2, cache=tmp_path / "c")
+    assert all("workers=1" in text for text in found["error"].values.ravel())
+    assert sweep(times, points, cache=tmp_path / "c")["y"].values.ravel().tolist() == [7.0, 14.0]
