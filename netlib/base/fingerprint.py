@@ -270,7 +270,7 @@ class _Teller:
 
     def _python_function(self, function: types.FunctionType, where: str) -> None:
         self.feed("function", function.__module__ or "", function.__qualname__)
-        home = function.__globals__.get("__name__")  # functools.wraps sets __module__
+        home = str(function.__globals__.get("__name__", ""))  # functools.wraps sets __module__
         whole = self._is_whole(home)
         library = whole and _place(home) is None  # its version tells its code
         if not library:

@@ -212,6 +212,8 @@ def _read_part(file: Any, part: Mapping[str, Any]) -> Any:
 def _encoded(name: str, value: Any) -> tuple[Any, list[np.ndarray]]:
     """How a value is kept: what JSON holds of it, and arrays."""
     if isinstance(value, pd.DataFrame):
+        if not value.columns.is_unique or value.index.nlevels > 1 or value.columns.nlevels > 1:
+            raise TypeError(f"result[{name!r}] is a table whose columns or index have several levels or the same names")
         columns = [_encoded(f"{name}[{column!r}]", value[column]) for column in value.columns]
         index, of_index = _encoded(f"the index of {name}", value.index.to_series())
         arrays = [array for _, of_column in columns for array in of_column]
@@ -233,8 +235,9 @@ def _encoded(name: str, value: Any) -> tuple[Any, list[np.ndarray]]:
     if isinstance(value, np.ma.MaskedArray):
         raise TypeError(f"result[{name!r}] is a masked array, whose mask cannot be kept: give both as arrays")
     if isinstance(value, np.ndarray):
-        array = value.astype(str) if value.dtype.kind in "OT" else value
-        return {"array": True}, [array]
+        if value.dtype.kind == "O" and not all(isinstance(item, str) for item in value.ravel()):
+            raise TypeError(f"result[{name!r}] is an array of objects: it must hold numbers or text")
+        return {"array": True}, [value.astype(str) if value.dtype.kind in "OT" else value]
     return {"json": _plain(name, value)}, []
 
 
@@ -245,6 +248,8 @@ def _missing(value: Any) -> bool:
 def _plain(name: str, value: Any) -> Any:
     """As JSON; a number that is missing is NaN, which Python's JSON knows."""
     if isinstance(value, Mapping):
+        if len({str(k) for k in value}) < len(value):
+            raise TypeError(f"result[{name!r}] has keys that are the same as text: {list(value)}")
         return {str(k): _plain(name, v) for k, v in value.items()}
     if isinstance(value, (list, tuple)):
         return [_plain(name, v) for v in value]

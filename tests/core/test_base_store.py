@@ -89,9 +89,19 @@ def test_every_bit_and_every_length_counts(tmp_path):
     assert store.get(KEY)["n"] == 3
 
 
-def test_what_cannot_be_kept_is_refused_by_name(tmp_path):
-    with pytest.raises(TypeError, match=r"result\['f'\] is a function"):
-        Store(tmp_path).put(KEY, {"f": check_same})
+@pytest.mark.parametrize(
+    ("value", "message"),
+    [
+        (check_same, "is a function"),
+        (np.array([1, None, "a"], dtype=object), "is an array of objects"),
+        (pd.DataFrame([[1, 2]], columns=["a", "a"]), "the same names"),
+        (pd.DataFrame({"a": [1]}, index=pd.MultiIndex.from_tuples([(1, 2)])), "several levels"),
+        ({1: "a", "1": "b"}, "the same as text"),
+    ],
+)
+def test_what_cannot_be_kept_is_refused_by_name(tmp_path, value, message):
+    with pytest.raises(TypeError, match=rf"result\['f'\] .*{message}"):
+        Store(tmp_path).put(KEY, {"f": value})
     assert list(tmp_path.iterdir()) == []
 
 
