@@ -14,12 +14,24 @@ import tempfile
 from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any, BinaryIO
+from urllib.parse import quote
 
 import numpy as np
 
 from netlib import __version__
 
-__all__ = ["atomic_write", "file_hash", "hash_of", "jsonable", "provenance", "source_hash", "versions", "write_json"]
+__all__ = [
+    "atomic_write",
+    "file_hash",
+    "file_name",
+    "hash_of",
+    "inside",
+    "jsonable",
+    "provenance",
+    "source_hash",
+    "versions",
+    "write_json",
+]
 
 PACKAGES = (
     "numpy",
@@ -144,6 +156,36 @@ def source_hash(paths: Iterable[Path], folder: Path) -> str:
     for path in paths:
         digest.update(path.relative_to(folder).as_posix().encode() + path.read_bytes())
     return digest.hexdigest()
+
+
+def file_name(word: str) -> str:
+    """A foreign word (a mouse, a behaviour) as part of the name of one file: what names folders is written as %2F.
+
+    Examples
+    --------
+    >>> file_name("I2 (left)"), file_name("../../x"), file_name("..")
+    ('I2 (left)', '%2E.%2F..%2Fx', '%2E.')
+    """
+    name = quote(str(word), safe=" !#$&'()+,;=@[]~µ°")
+    return f"%2E{name[1:]}" if name.startswith(".") else name
+
+
+def inside(folder: str | os.PathLike, name: str) -> Path:
+    """Path of a name, which may hold folders, below a folder.
+
+    Raises
+    ------
+    ValueError
+        If it leaves the folder.
+
+    Examples
+    --------
+    >>> inside("results", "local/test").as_posix()
+    'results/local/test'
+    """
+    if not name or ".." in Path(name).parts or Path(name).is_absolute() or "\0" in name:
+        raise ValueError(f"name = {name!r} leaves the folder {str(folder)!r}, or names no file: give one below it")
+    return Path(folder) / name
 
 
 #: Ending of the hidden names under which files are written; a killed process leaves them.

@@ -20,6 +20,7 @@ import numpy as np
 import pandas as pd
 
 from netlib.base.checks import check_number
+from netlib.base.provenance import inside
 
 __all__ = ["Store"]
 
@@ -58,10 +59,7 @@ class Store:
 
     def path(self, key: str, name: str = "") -> Path:
         """File of a key, or of a name that people know: a name holds the result of one key at a time."""
-        for text in (name, key):
-            if ".." in Path(text).parts or Path(text).is_absolute():
-                raise ValueError(f"{text!r} names a file outside of the store {str(self.folder)!r}")
-        return self.folder / f"{name}{_ENDING}" if name else self.folder / key[:2] / f"{key}{_ENDING}"
+        return inside(self.folder, f"{name}{_ENDING}" if name else f"{key[:2]}/{key}{_ENDING}")
 
     def get(self, key: str, name: str = "", only: Sequence[str] = ()) -> Result | None:
         """The result, or the parts of it that ``only`` names; None if there is none of that key, or it is damaged."""

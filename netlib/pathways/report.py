@@ -12,7 +12,7 @@ from matplotlib import rc_context
 from matplotlib.figure import Figure
 
 from netlib.base.fingerprint import fingerprint
-from netlib.base.provenance import LEFT, atomic_write, hash_of
+from netlib.base.provenance import LEFT, atomic_write, file_name, hash_of
 from netlib.base.store import Store
 from netlib.base.workers import Workers
 from netlib.figures.report import Facts, Image, Section, Table, write_report
@@ -130,7 +130,9 @@ class Pictures:
             return f"Not drawn: {alt}. {error}"
         stem = "_".join(filter(None, (name or plot.__name__.removeprefix("plot_"), of)))
         with rc_context(STYLE):
-            path = atomic_write(self.folder / f"{stem}.png", lambda file: figure.savefig(file, format="png", dpi=DPI))
+            path = atomic_write(
+                self.folder / f"{file_name(stem)}.png", lambda file: figure.savefig(file, format="png", dpi=DPI)
+            )
         return Image(path, alt, caption)
 
 

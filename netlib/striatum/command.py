@@ -10,6 +10,7 @@ import typer
 
 from netlib.base.checks import check_integer
 from netlib.base.command import refused
+from netlib.base.provenance import inside
 from netlib.striatum.options import ARTICLE, PUBLISHED, article, default_n_patterns, from_options
 
 __all__ = ["add_to", "make_app"]
@@ -81,12 +82,13 @@ def run(
         check_integer("num_simu", num_simu, 1)
         check_integer("random_seed", random_seed, 0, 2**63 - 1)
         check_integer("workers", workers, 1, 1024)
+        folder = inside(save_dir, name)
         numbers = n_pattern or default_n_patterns(given.get("P", PUBLISHED["P"]))
         settings = {n: make(n_pattern=n, legacy=legacy, **given) for n in numbers}
     from netlib.striatum.analysis import checkpoint_table
     from netlib.striatum.experiment import run_simulations
 
-    results, folder = {}, save_dir / name
+    results = {}
     for n, parameters in settings.items():
         progress = False if quiet else None
         results[n] = run_simulations(parameters, random_seed, num_simu, workers=workers, progress=progress)

@@ -130,6 +130,31 @@ def test_steps_depend_on_the_code_that_they_reach_and_on_no_other():
     assert not [name for name in sources if name.startswith(others)]
 
 
+def test_pictures_of_a_mouse_with_a_foreign_name_stay_in_their_folder(tmp_path):
+    from matplotlib.figure import Figure
+
+    from netlib.pathways.report import Pictures
+
+    pictures = Pictures(tmp_path / "figures" / "sessions")
+    pictures.draw(lambda: Figure(), alt="a raster", name="../../../x_session_1")
+    pictures.draw(lambda: Figure(), alt="a raster", name="I2_session_1")
+    files = sorted(path.relative_to(tmp_path).as_posix() for path in tmp_path.rglob("*.png"))
+    assert files == ["figures/sessions/%2E.%2F..%2F..%2Fx_session_1.png", "figures/sessions/I2_session_1.png"]
+
+
+def test_files_of_the_user_in_the_output_stay(done, dataset):
+    mine = [done.report.parent / name for name in (".my.notes.txt", "tables/.a.b.c", "notes/.x.y.z")]
+    for path in mine:
+        path.parent.mkdir(exist_ok=True)
+        path.write_text("mine")
+    (done.report.parent / "report.html").unlink()  # the report is written again
+    run_pipeline(dataset, done.report.parent, QUICK, figures=False, progress=False)
+    assert all(path.read_text() == "mine" for path in mine)
+    for path in mine:
+        path.unlink()
+    mine[2].parent.rmdir()
+
+
 def test_two_runs_in_one_folder_do_not_meet(done, dataset):
     import fcntl
 

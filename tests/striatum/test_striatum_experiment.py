@@ -382,6 +382,7 @@ def test_grid_command(tmp_path, monkeypatch):
         (["run", "--stim_offset", 60], "stim_offset = 60.0 ms"),
         (["run", "--num_simu", 0], "num_simu = 0"),
         (["grid", "--block", "mian"], "block = 'mian'"),
+        (["run", "--name", "../../x"], "name = '../../x' leaves the folder"),
     ],
 )
 def test_bad_options_stop_the_command_before_it_runs(arguments, said):
