@@ -71,7 +71,10 @@ def check_number(
     legal = legal_range(low, high, unit, low_open, high_open)
     if isinstance(value, bool) or not isinstance(value, Real):
         raise TypeError(f"{name} = {value!r} is not a number: it must be in {legal}")
-    number = float(value)
+    try:
+        number = float(value)
+    except OverflowError:  # a whole number beyond the floating-point ones
+        number = math.inf if int(value) > 0 else -math.inf
     bad = math.isnan(number) or (finite and math.isinf(number))
     if low is not None:
         bad = bad or number < low or (low_open and number == low)
@@ -123,7 +126,7 @@ def check_choice(name: str, value: Any, choices: Iterable[str]) -> str:
     ValueError: preset = 'v2' is unknown: it must be one of 'internship2019', 'v1'; did you mean 'v1'?
     """
     known = sorted(choices)
-    if value in known:
+    if not isinstance(value, np.ndarray) and value in known:
         return value
     near = difflib.get_close_matches(str(value), known, n=1, cutoff=0.4)
     hint = f"; did you mean {near[0]!r}?" if near else ""
@@ -163,8 +166,11 @@ def check_array(
 
     Raises
     ------
+    TypeError
+        If it holds what is no real number: text, complex numbers, objects.
     ValueError
-        If it is empty, has the wrong number of dimensions, holds NaN or infinities, or leaves the range.
+        If it is empty, has the wrong number of dimensions, holds masked values, NaN or infinities, leaves the range, or
+        with a ``dtype`` of whole numbers is not whole.
 
     Examples
     --------
@@ -173,7 +179,7 @@ def check_array(
     ...
     ValueError: rates[1] = -1 Hz is out of range: it must be in [0, inf) Hz
     """
-    array = np.asarray(value, dtype=dtype)
+    array = _real_numbers(name, value, dtype)
     if array.size == 0:
         raise ValueError(f"{name} is empty (shape {array.shape}): it must hold at least one value")
     if ndim is not None and array.ndim != ndim:
@@ -248,6 +254,30 @@ def legal_range(
     left = "(-inf" if low is None else f"{'(' if low_open else '['}{low:g}"
     right = "inf)" if high is None else f"{high:g}{')' if high_open else ']'}"
     return f"{left}, {right} {unit}".rstrip()
+
+
+def _real_numbers(name: str, value: Any, dtype: Any) -> np.ndarray:
+    """An array of a type, where nothing is lost or guessed on the way."""
+    if isinstance(value, np.ma.MaskedArray):
+        if np.ma.getmaskarray(value).any():
+            raise ValueError(f"{name} has masked values: fill them, or leave them out")
+        value = value.data
+    try:
+        given = np.asarray(value)
+    except ValueError:
+        raise ValueError(f"{name} has rows of different lengths: it must be an array") from None
+    items = given.ravel()[:1000].tolist() if given.dtype.kind == "O" else []
+    foreign = next((item for item in items if item is None or isinstance(item, (str, bytes, complex))), items)
+    if given.dtype.kind in "cSUmMV" or foreign is not items:
+        shown = repr(given.ravel()[0].item() if foreign is items else foreign)
+        raise TypeError(f"{name} holds {shown}: it must hold real numbers")
+    try:
+        array = given.astype(dtype, copy=False)
+    except (TypeError, ValueError, OverflowError) as error:
+        raise TypeError(f"{name} holds what is no number: it must hold real numbers ({error})") from None
+    if array.dtype.kind in "iu" and given.dtype.kind == "f" and (bad := array != given).any():
+        raise ValueError(f"{name} holds {given[bad].flat[0]:g}: it must hold whole numbers")
+    return array
 
 
 def _looks_like_radians(value: float) -> bool:

@@ -80,10 +80,12 @@ def read_settings(settings: Iterable[str] | None, option: str = "--set") -> dict
     >>> read_settings(["E_to_E.weight=0.001", "preset = v1"])
     {'E_to_E.weight': '0.001', 'preset': 'v1'}
     """
-    values = {}
+    values: dict[str, str] = {}
     for setting in settings or []:
         key, sign, value = setting.partition("=")
         if not sign:
             raise ValueError(f"{option} {setting!r} is not of the form name=value")
+        if key.strip() in values:
+            raise ValueError(f"{option} gives {key.strip()} twice, {values[key.strip()]!r} and {value.strip()!r}")
         values[key.strip()] = value.strip()
     return values

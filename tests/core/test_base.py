@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 from scipy.optimize import brentq
 
 from netlib.base import orientation as ori
-from netlib.base.checks import check_array, check_integer, check_number, check_orientation, on_grid
+from netlib.base.checks import check_array, check_choice, check_integer, check_number, check_orientation, on_grid
+from netlib.base.command import read_settings
 from netlib.base.provenance import atomic_write, provenance, write_json
 from netlib.base.seeds import child, pair_uniform, simulator_seed, stream
 
@@ -141,3 +142,40 @@ def test_provenance_says_where_a_result_comes_from():
     facts = provenance({"n": 3}, 7, backend="nest")
     assert facts["seed"] == 7 and facts["backend"] == "nest"
     assert {"nest-simulator", "PyNN", "numpy", "python"} <= set(facts["versions"])
+
+
+@pytest.mark.parametrize(
+    ("value", "options", "error", "message"),
+    [
+        (np.ma.masked_array([1.0, 2.0], [False, True]), {}, ValueError, "rates has masked values"),
+        (["1", "2"], {}, TypeError, "rates holds '1': it must hold real numbers"),
+        ([1.0, None], {}, TypeError, "rates holds None"),
+        ([1 + 2j], {}, TypeError, r"rates holds \(1\+2j\)"),
+        (None, {}, TypeError, "rates holds None"),
+        ([[1, 2], [3]], {}, ValueError, "rates has rows of different lengths"),
+        ([0.7, 1.0], {"dtype": int}, ValueError, "rates holds 0.7: it must hold whole numbers"),
+        ([10**400], {}, TypeError, "rates holds what is no number"),
+        (np.array(["2020-01-01"], dtype="M8[D]"), {}, TypeError, "must hold real numbers"),
+    ],
+)
+def test_arrays_of_what_are_no_numbers_are_refused(value, options, error, message):
+    with pytest.raises(error, match=message):
+        check_array("rates", value, "Hz", **options)
+
+
+def test_arrays_of_numbers_are_taken_whatever_holds_them():
+    assert check_array("n", [1.0, 2.0], dtype=int).tolist() == [1, 2]
+    assert check_array("n", np.ma.masked_array([1.0, 2.0]), "Hz").tolist() == [1.0, 2.0]
+    assert check_array("n", np.array([1, 2.5], dtype=object)).tolist() == [1.0, 2.5]
+
+
+def test_numbers_beyond_all_numbers_and_choices_of_arrays_are_refused():
+    with pytest.raises(ValueError, match=r"rate = 1000.* is out of range"):
+        check_number("rate", 10**400, "Hz")
+    with pytest.raises(ValueError, match=r"kind = .* is unknown"):
+        check_choice("kind", np.array(["a", "b"]), ["a", "b"])
+
+
+def test_a_setting_given_twice_is_refused():
+    with pytest.raises(ValueError, match=r"--grid gives contrast twice, '0.1' and '1'"):
+        read_settings(["contrast=0.1", "contrast=1"], "--grid")
