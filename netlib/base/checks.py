@@ -73,8 +73,8 @@ def check_number(
         raise TypeError(f"{name} = {value!r} is not a number: it must be in {legal}")
     try:
         number = float(value)
-    except OverflowError:  # a whole number beyond the floating-point ones
-        number = math.inf if int(value) > 0 else -math.inf
+    except OverflowError:
+        raise ValueError(f"{name} is beyond the largest floating-point number: it must be in {legal}") from None
     bad = math.isnan(number) or (finite and math.isinf(number))
     if low is not None:
         bad = bad or number < low or (low_open and number == low)

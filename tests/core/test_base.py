@@ -170,8 +170,9 @@ def test_arrays_of_numbers_are_taken_whatever_holds_them():
 
 
 def test_numbers_beyond_all_numbers_and_choices_of_arrays_are_refused():
-    with pytest.raises(ValueError, match=r"rate = 1000.* is out of range"):
-        check_number("rate", 10**400, "Hz")
+    for number in (10**400, -(10**5000)):
+        with pytest.raises(ValueError, match="rate is beyond the largest floating-point number"):
+            check_number("rate", number, "Hz")
     with pytest.raises(ValueError, match=r"kind = .* is unknown"):
         check_choice("kind", np.array(["a", "b"]), ["a", "b"])
 
