@@ -186,7 +186,7 @@ def test_no_neuron_says_what_to_install(monkeypatch):
         raise ImportError("NEURON is not installed")
 
     monkeypatch.setattr("netlib.networks.simulators.compile_mechanisms", absent)
-    with pytest.raises(ImportError, match=r"'neuron' cannot be loaded .*pip install 'netlib\[neuron\]', and C and"):
+    with pytest.raises(ImportError, match=r"'neuron' cannot be loaded .*pip install 'netlib-v1\[neuron\]', and C and"):
         load("neuron")
 
 
