@@ -11,7 +11,7 @@ from typing import Annotated
 import typer
 
 from netlib.base.checks import check_choice, check_integer
-from netlib.base.command import own_refusals, read_settings
+from netlib.base.command import Json, Quiet, own_refusals, read_settings
 from netlib.doctor import doctor
 from netlib.registry import applications, offered
 
@@ -23,9 +23,6 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     help="Ring networks of primary visual cortex.",
 )
-
-Quiet = Annotated[bool, typer.Option("--quiet", help="No progress bars.")]
-Json = Annotated[bool, typer.Option("--json", help="Say what was made as JSON, for programs.")]
 
 
 def experiment_names(incomplete: str) -> list[str]:

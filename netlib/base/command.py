@@ -7,11 +7,14 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from types import TracebackType
+from typing import Annotated
 
 import typer
 
-__all__ = ["own_refusals", "read_settings", "refused"]
+__all__ = ["Json", "Quiet", "own_refusals", "read_settings", "refused"]
 
+Quiet = Annotated[bool, typer.Option("--quiet", help="No progress bars.")]
+Json = Annotated[bool, typer.Option("--json", help="Say what was made as JSON, for programs.")]
 #: What netlib's checks and the system raise.
 WRONG = (ValueError, TypeError, KeyError, OSError, ImportError)
 

@@ -398,17 +398,19 @@ def _names(code: types.CodeType) -> set[str]:
     return set(code.co_names).union(*(_names(c) for c in code.co_consts if isinstance(c, types.CodeType)))
 
 
+#: Methods of the plain classes themselves: those of a derived class may say something else.
+_PLAIN_OF: dict[type, Any] = {
+    int: int.__pos__,
+    float: float.__pos__,
+    complex: complex.__pos__,
+    str: str.__str__,
+    bytes: lambda value: bytes.__getitem__(value, slice(None)),
+}
+
+
 def _plain_of(value: Any) -> Any:
     """The number or text that a value of a derived class is, whatever its own methods say."""
-    if isinstance(value, (int, float)):
-        return int.__pos__(value) if isinstance(value, int) else float.__pos__(value)
-    return (
-        "".join((str.__getitem__(value, slice(None)),))
-        if isinstance(value, str)
-        else bytes(value)
-        if isinstance(value, bytes)
-        else +value
-    )
+    return next(plain(value) for kind, plain in _PLAIN_OF.items() if isinstance(value, kind))
 
 
 def _constant(value: Any) -> str:

@@ -22,7 +22,7 @@ import pandas as pd
 from netlib.base.checks import check_number
 from netlib.base.provenance import inside
 
-__all__ = ["Store"]
+__all__ = ["Result", "Store"]
 
 Result = dict[str, Any]
 _FORMAT = b"netlib result 1\n"

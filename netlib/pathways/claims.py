@@ -20,6 +20,7 @@ import numpy as np
 import pandas as pd
 
 from netlib.base.checks import check_choice, check_integer
+from netlib.base.store import Result
 from netlib.pathways.behaviour import GROUPS, bin_activity, bin_labels, bin_times
 from netlib.pathways.cluster_checks import contingency, scores_of_tables
 from netlib.pathways.decoding import Svm, decode_behaviour, matched_scores
@@ -40,8 +41,6 @@ from netlib.pathways.steps import (
 )
 from netlib.statistics.mice import pathway_claim, smallest_p
 from netlib.sweep.seeds import over_seeds, save_table
-
-Result = dict[str, Any]
 
 __all__ = [
     "CLAIMS",

@@ -10,12 +10,12 @@ import pandas as pd
 
 from netlib.base.fingerprint import fingerprint
 from netlib.base.provenance import hash_of
-from netlib.base.store import Store
+from netlib.base.store import Result, Store
 from netlib.pathways.claims import engagement, judge_claims, subpopulations
 from netlib.pathways.files import load_session
 from netlib.pathways.manifest import Manifest
 from netlib.pathways.parameters import PipelineParameters
-from netlib.pathways.results import POOLED, Kept, Result, Results, step_name
+from netlib.pathways.results import POOLED, Kept, Results, step_name
 from netlib.pathways.steps import (
     OfMouse,
     analyse_session,

@@ -11,15 +11,14 @@ from urllib.parse import quote
 import numpy as np
 import pandas as pd
 
-from netlib.base.store import Store
+from netlib.base.store import Result, Store
 from netlib.pathways.manifest import Manifest
 from netlib.pathways.parameters import PipelineParameters
 from netlib.pathways.session import PATHWAYS
 from netlib.pathways.steps import MouseVectors, OfMouse, local_clusters
 
-__all__ = ["POOLED", "Kept", "Result", "Results", "step_name"]
+__all__ = ["POOLED", "Kept", "Results", "step_name"]
 
-Result = dict[str, Any]
 
 #: Name of the clusters of all mice together.
 POOLED = "both"

@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from netlib.base.store import Result
 from netlib.calcium.deconvolution import deconvolve
 from netlib.calcium.spikes import infer_spikes
 from netlib.pathways.behaviour import (
@@ -70,8 +71,6 @@ from netlib.pathways.session import BehaviourSession
 from netlib.pathways.training import session_metrics
 from netlib.recordings.recording import Trace
 from netlib.statistics.mixed_models import fit_mixed_model, ols_anova
-
-Result = dict[str, Any]
 
 __all__ = [
     "MouseVectors",

@@ -97,12 +97,12 @@ def sweep(
     if cache is not None and not isinstance(cache, Store):
         cache = Store(cache, LARGEST_CACHE)
     jobs = [(setting, seed) for setting in points.settings for seed in seeds]
-    keys = [""] * len(jobs) if cache is None else keys_of(function, jobs, context)
+    code = "" if cache is None else fingerprint(function, context, where="function")
+    keys = [""] * len(jobs) if cache is None else keys_of(code, points.settings, seeds)
     results: list[dict[str, np.ndarray] | None] = [cache.get(key) if cache else None for key in keys]
     missing = [k for k, result in enumerate(results) if result is None]
-    apart = cache is not None and workers > 1 and scheduler is None
-    code = fingerprint(function, context, where="function") if apart else ""
-    todo = [(function, *jobs[k], keys[k], cache, context, code) for k in missing]
+    apart = workers > 1 and scheduler is None
+    todo = [(function, *jobs[k], keys[k], cache, context, code if apart else "") for k in missing]
     hidden = None if progress is None else not progress
     with tqdm(total=len(jobs), initial=len(jobs) - len(todo), unit="point", desc="sweep", disable=hidden) as bar:
         for k, result in _results(todo, workers, scheduler):
@@ -112,21 +112,22 @@ def sweep(
     facts = provenance(
         getattr(function, "keywords", None),
         seeds[0],
-        function=f"{plain.__module__}.{getattr(plain, '__qualname__', type(plain).__qualname__)}",
+        function=_name_of(plain),
         seeds=seeds,
         context=context_name(context),
     )
     return assemble([result or {} for result in results], points, seeds, getattr(plain, "units", {}), facts)
 
 
-def keys_of(
-    function: Callable, jobs: Iterable[tuple[Mapping[str, Any], int]], context: Context | None = None
-) -> list[str]:
-    """Hash of all that ``function(seed, **setting)`` depends on, for each (setting, seed)."""
-    code = fingerprint(function, context, where="function")
-    return [
-        hash_of([code, fingerprint(dict(sorted(setting.items())), where="setting"), seed]) for setting, seed in jobs
-    ]
+def keys_of(code: str, settings: Iterable[Mapping[str, Any]], seeds: Iterable[int]) -> list[str]:
+    """Hash of all that a result depends on, seeds fastest; ``code`` is the fingerprint of function and context."""
+    seeds = list(seeds)
+    told = [fingerprint(dict(sorted(setting.items())), where="setting") for setting in settings]
+    return [hash_of([code, setting, seed]) for setting in told for seed in seeds]
+
+
+def _name_of(function: Callable) -> str:
+    return f"{function.__module__}.{getattr(function, '__qualname__', type(function).__qualname__)}"
 
 
 def context_name(context: Context | None) -> str:
@@ -135,9 +136,7 @@ def context_name(context: Context | None) -> str:
         return ""
     plain = getattr(context, "func", context)
     given = [*getattr(context, "args", ()), *(f"{k}={v}" for k, v in getattr(context, "keywords", {}).items())]
-    return (
-        f"{plain.__module__}.{getattr(plain, '__qualname__', type(plain).__qualname__)}({', '.join(map(str, given))})"
-    )
+    return f"{_name_of(plain)}({', '.join(map(str, given))})"
 
 
 def run_point(

@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from netlib.base.command import own_refusals, read_settings
+from netlib.base.command import Json, Quiet, own_refusals, read_settings
 
 __all__ = ["add_to"]
 
@@ -16,8 +16,6 @@ Seed = Annotated[int, typer.Option(help="Master seed.")]
 Settings = Annotated[
     list[str] | None, typer.Option("--set", help="A parameter by its dotted name, such as E_to_E.weight=0.001.")
 ]
-Quiet = Annotated[bool, typer.Option("--quiet", help="No progress bars.")]
-Json = Annotated[bool, typer.Option("--json", help="Say what was made as JSON, for programs.")]
 
 
 def presets(incomplete: str) -> list[str]:

@@ -14,6 +14,7 @@ import numpy as np
 import pytest
 
 from netlib import sweep as sweeps
+from netlib.base.fingerprint import fingerprint
 from netlib.base.seeds import stream
 from netlib.networks import use_backend
 from netlib.sweep import grid, listed, load_sweep, save_sweep, sweep, zipped
@@ -122,7 +123,7 @@ def test_failures_are_kept_as_rows_and_tried_again(tmp_path):
 
 
 def key_of(function, setting, seed, context=None):
-    return keys_of(function, [(setting, seed)], context)[0]
+    return keys_of(fingerprint(function, context), [setting], [seed])[0]
 
 
 def test_key_depends_on_everything():
